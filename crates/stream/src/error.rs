@@ -1,0 +1,70 @@
+//! What can go wrong with a stream.
+
+use std::path::PathBuf;
+
+use crate::StreamName;
+
+/// The result of an operation on streams.
+pub type Result<T, E = StreamError> = std::result::Result<T, E>;
+
+/// Why an operation on a stream failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// No stream has this name.
+    #[error("stream {0} not found")]
+    NotFound(StreamName),
+    /// A stream of this name exists already.
+    #[error("stream {0} already exists")]
+    Exists(StreamName),
+    /// The stream is being deleted.
+    #[error("stream {0} is being deleted")]
+    Deleting(StreamName),
+    /// The stream has no such shard.
+    #[error("stream {0} has no shard {1}")]
+    NoShard(StreamName, String),
+    /// A stream name that breaks Kinesis' rule.
+    #[error("stream name '{0}' must have 1 to 128 characters out of a-z, A-Z, 0-9, '_', '.' and '-'")]
+    BadName(String),
+    /// An earlier write or sync failed, so nothing more can be promised until a restart.
+    #[error("the log is closed for writing after a failed write: {0}")]
+    Poisoned(String),
+    /// The log on disk is damaged other than by a torn last write.
+    #[error("log segment {path} is damaged at byte {offset}: {what}")]
+    Damaged {
+        /// The segment file.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What was expected there.
+        what: String,
+    },
+    /// The log was written by a newer Tidemill.
+    #[error("log segment {path} has format {found}, this version reads up to {known}")]
+    NewerFormat {
+        /// The segment file.
+        path: PathBuf,
+        /// Its format version.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
+    /// The disk refused.
+    #[error("disk: {0}")]
+    Disk(String),
+    /// The control database refused.
+    #[error("control database: {0}")]
+    Control(String),
+}
+
+impl From<std::io::Error> for StreamError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Disk(error.to_string())
+    }
+}
+
+impl From<sqlx::Error> for StreamError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Control(error.to_string())
+    }
+}
