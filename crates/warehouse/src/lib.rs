@@ -1,1 +1,7 @@
-//! warehouse
+//! wip
+#![allow(missing_docs)]
+mod error;
+mod functions;
+mod sql;
+mod storage;
+mod types;

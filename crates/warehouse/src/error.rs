@@ -1,0 +1,298 @@
+//! Errors as an SQL client sees them: a SQLSTATE, a message, and where in the statement.
+
+use std::fmt;
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::common::{DataFusionError, SchemaError};
+
+/// The result of running SQL.
+pub type Result<T, E = SqlError> = std::result::Result<T, E>;
+
+/// What kind of error it is; each has its SQLSTATE (PostgreSQL: appendix A).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the names are PostgreSQL's condition names")]
+pub enum ErrorKind {
+    FeatureNotSupported,
+    ConnectionDoesNotExist,
+    InvalidTransactionState,
+    InFailedTransaction,
+    InvalidAuthorization,
+    DivisionByZero,
+    DatatypeMismatch,
+    StringDataRightTruncation,
+    NumericValueOutOfRange,
+    InvalidTextRepresentation,
+    InvalidDatetimeFormat,
+    InvalidParameterValue,
+    CardinalityViolation,
+    DependentObjectsStillExist,
+    SerializationFailure,
+    SyntaxError,
+    InsufficientPrivilege,
+    UndefinedColumn,
+    UndefinedFunction,
+    UndefinedTable,
+    UndefinedObject,
+    UndefinedSchema,
+    AmbiguousColumn,
+    DuplicateTable,
+    DuplicateSchema,
+    DuplicateColumn,
+    InvalidObjectDefinition,
+    WrongObjectType,
+    GroupingError,
+    OutOfMemory,
+    QueryCanceled,
+    Io,
+    Internal,
+}
+
+impl ErrorKind {
+    /// The five characters.
+    pub fn sqlstate(self) -> &'static str {
+        match self {
+            Self::FeatureNotSupported => "0A000",
+            Self::ConnectionDoesNotExist => "08003",
+            Self::InvalidTransactionState => "25001",
+            Self::InFailedTransaction => "25P02",
+            Self::InvalidAuthorization => "28000",
+            Self::DivisionByZero => "22012",
+            Self::DatatypeMismatch => "42804",
+            Self::StringDataRightTruncation => "22001",
+            Self::NumericValueOutOfRange => "22003",
+            Self::InvalidTextRepresentation => "22P02",
+            Self::InvalidDatetimeFormat => "22007",
+            Self::InvalidParameterValue => "22023",
+            Self::CardinalityViolation => "21000",
+            Self::DependentObjectsStillExist => "2BP01",
+            Self::SerializationFailure => "40001",
+            Self::SyntaxError => "42601",
+            Self::InsufficientPrivilege => "42501",
+            Self::UndefinedColumn => "42703",
+            Self::UndefinedFunction => "42883",
+            Self::UndefinedTable => "42P01",
+            Self::UndefinedObject => "42704",
+            Self::UndefinedSchema => "3F000",
+            Self::AmbiguousColumn => "42702",
+            Self::DuplicateTable => "42P07",
+            Self::DuplicateSchema => "42P06",
+            Self::DuplicateColumn => "42701",
+            Self::InvalidObjectDefinition => "42P17",
+            Self::WrongObjectType => "42809",
+            Self::GroupingError => "42803",
+            Self::OutOfMemory => "53200",
+            Self::QueryCanceled => "57014",
+            Self::Io => "58030",
+            Self::Internal => "XX000",
+        }
+    }
+}
+
+/// Why a statement failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqlError {
+    /// What kind of error it is.
+    pub kind: ErrorKind,
+    /// What was wrong with which thing.
+    pub message: String,
+    /// More about it.
+    pub detail: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Where in the statement, in characters from 1.
+    pub position: Option<usize>,
+}
+
+impl SqlError {
+    /// An error of this kind.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), detail: None, hint: None, position: None }
+    }
+
+    /// The same with more about it.
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// The same with advice.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same with a place in the statement, counted in characters from 1.
+    pub fn at(mut self, position: Option<usize>) -> Self {
+        self.position = self.position.or(position);
+        self
+    }
+
+    /// A thing that Tidemill does not do (yet).
+    pub fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::FeatureNotSupported, message)
+    }
+
+    /// A statement that breaks the grammar.
+    pub fn syntax(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::SyntaxError, message)
+    }
+
+    /// The error to return from inside the engine, so that it comes out again as itself.
+    pub fn into_engine(self) -> DataFusionError {
+        DataFusionError::External(Box::new(self))
+    }
+}
+
+impl fmt::Display for SqlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(detail) = &self.detail {
+            write!(f, ": {detail}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for SqlError {}
+
+impl From<sqlx::Error> for SqlError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::new(ErrorKind::Io, format!("catalog: {error}"))
+    }
+}
+
+impl From<std::io::Error> for SqlError {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(ErrorKind::Io, format!("disk: {error}"))
+    }
+}
+
+impl From<tidemill_stream::StreamError> for SqlError {
+    fn from(error: tidemill_stream::StreamError) -> Self {
+        let kind = match error {
+            tidemill_stream::StreamError::NotFound(_) => ErrorKind::UndefinedTable,
+            _ => ErrorKind::Io,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<tidemill_iam::IamError> for SqlError {
+    fn from(error: tidemill_iam::IamError) -> Self {
+        Self::new(ErrorKind::InvalidAuthorization, error.to_string())
+    }
+}
+
+impl From<parquet::errors::ParquetError> for SqlError {
+    fn from(error: parquet::errors::ParquetError) -> Self {
+        Self::new(ErrorKind::Io, format!("data file: {error}"))
+    }
+}
+
+impl From<ArrowError> for SqlError {
+    fn from(error: ArrowError) -> Self {
+        match error {
+            ArrowError::DivideByZero => Self::new(ErrorKind::DivisionByZero, "division by zero"),
+            ArrowError::ArithmeticOverflow(message) => Self::new(ErrorKind::NumericValueOutOfRange, message),
+            ArrowError::CastError(message) | ArrowError::ParseError(message) => {
+                Self::new(ErrorKind::InvalidTextRepresentation, message)
+            }
+            ArrowError::ExternalError(error) => from_external(error),
+            error => Self::new(ErrorKind::Internal, error.to_string()),
+        }
+    }
+}
+
+impl From<DataFusionError> for SqlError {
+    fn from(error: DataFusionError) -> Self {
+        match error {
+            DataFusionError::ArrowError(error, _) => (*error).into(),
+            DataFusionError::External(error) => from_external(error),
+            DataFusionError::Context(_, error) | DataFusionError::Diagnostic(_, error) => (*error).into(),
+            DataFusionError::Shared(error) => match std::sync::Arc::try_unwrap(error) {
+                Ok(error) => error.into(),
+                Err(shared) => from_shared(&shared),
+            },
+            DataFusionError::SchemaError(error, _) => from_schema(*error),
+            DataFusionError::NotImplemented(message) => Self::unsupported(message),
+            DataFusionError::ResourcesExhausted(message) => Self::new(ErrorKind::OutOfMemory, message),
+            DataFusionError::SQL(error, _) => Self::syntax(error.to_string()),
+            DataFusionError::Plan(message) => from_plan(message),
+            DataFusionError::Collection(errors) => {
+                let first = errors.into_iter().next();
+                first.map_or_else(|| Self::new(ErrorKind::Internal, "several errors"), Self::from)
+            }
+            DataFusionError::Execution(message) => Self::new(ErrorKind::InvalidParameterValue, message),
+            error => Self::new(ErrorKind::Internal, error.strip_backtrace()),
+        }
+    }
+}
+
+fn from_external(error: Box<dyn std::error::Error + Send + Sync>) -> SqlError {
+    let error = match error.downcast::<SqlError>() {
+        Ok(own) => return *own,
+        Err(error) => error,
+    };
+    match error.downcast::<DataFusionError>() {
+        Ok(engine) => (*engine).into(),
+        Err(error) => SqlError::new(ErrorKind::Internal, error.to_string()),
+    }
+}
+
+/// Several readers of one failed plan get the same error, which cannot be taken apart.
+fn from_shared(error: &DataFusionError) -> SqlError {
+    match error.find_root() {
+        DataFusionError::External(error) => match error.downcast_ref::<SqlError>() {
+            Some(own) => own.clone(),
+            None => SqlError::new(ErrorKind::Internal, error.to_string()),
+        },
+        DataFusionError::ArrowError(error, _) => match &**error {
+            ArrowError::ExternalError(error) if error.is::<SqlError>() => {
+                error.downcast_ref::<SqlError>().cloned().unwrap_or_else(|| SqlError::new(ErrorKind::Internal, ""))
+            }
+            ArrowError::DivideByZero => ArrowError::DivideByZero.into(),
+            error => SqlError::new(ErrorKind::InvalidTextRepresentation, error.to_string()),
+        },
+        error => SqlError::new(ErrorKind::Internal, error.strip_backtrace()),
+    }
+}
+
+fn from_schema(error: SchemaError) -> SqlError {
+    match error {
+        SchemaError::FieldNotFound { field, .. } => {
+            let name = field.flat_name();
+            let message = match &field.relation {
+                Some(relation) => format!("column {}.{} does not exist", relation.table(), field.name),
+                None => format!("column \"{}\" does not exist", name.trim_matches('"')),
+            };
+            let column = SqlError::new(ErrorKind::UndefinedColumn, message);
+            SqlError { position: None, ..column }
+        }
+        SchemaError::AmbiguousReference { field } => {
+            SqlError::new(ErrorKind::AmbiguousColumn, format!("column reference \"{}\" is ambiguous", field.name))
+        }
+        error => SqlError::new(ErrorKind::DuplicateColumn, error.to_string()),
+    }
+}
+
+/// The planner tells most things in words only.
+fn from_plan(message: String) -> SqlError {
+    let quoted = || message.split('\'').nth(1).unwrap_or_default().to_owned();
+    if message.starts_with("table '") {
+        let name = quoted();
+        let name = name.strip_prefix("dev.").unwrap_or(&name);
+        let name = name.strip_prefix("public.").unwrap_or(name);
+        return SqlError::new(ErrorKind::UndefinedTable, format!("relation \"{name}\" does not exist"));
+    }
+    if message.starts_with("Invalid function '") {
+        return SqlError::new(ErrorKind::UndefinedFunction, format!("function {}() does not exist", quoted()));
+    }
+    if message.contains("No function matches") {
+        return SqlError::new(ErrorKind::UndefinedFunction, message);
+    }
+    if message.contains("must appear in the GROUP BY clause") {
+        return SqlError::new(ErrorKind::GroupingError, message);
+    }
+    SqlError::new(ErrorKind::DatatypeMismatch, message)
+}

@@ -1,0 +1,298 @@
+//! Casts as Redshift does them: texts are cut to a VARCHAR's bytes, digits checked, SUPER cast leniently.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BinaryViewArray, Decimal128Builder, StringViewArray, StringViewBuilder,
+};
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
+use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::arrow::util::display::FormatOptions;
+use datafusion::common::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use sonic_rs::JsonValueTrait;
+
+use super::function::map_first;
+use crate::error::{ErrorKind, SqlError};
+use crate::types::SqlType;
+
+/// `value` cast to `to`.
+pub(crate) fn cast_to(value: Expr, to: SqlType) -> Expr {
+    ScalarUDF::from(Cast { to, signature: Signature::any(1, Volatility::Immutable) }).call(vec![value])
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Cast {
+    to: SqlType,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Cast {
+    fn name(&self) -> &str {
+        "cast"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(self.to.arrow())
+    }
+
+    fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        Ok(self.to.field_ref("cast"))
+    }
+
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        let argument = args.first().map(|argument| argument.schema_name().to_string()).unwrap_or_default();
+        Ok(format!("CAST({argument} AS {})", self.to))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let from = SqlType::of(&args.arg_fields[0]);
+        map_first(&args, |values| cast(values, from, self.to))
+    }
+}
+
+fn cast(values: &ArrayRef, from: SqlType, to: SqlType) -> Result<ArrayRef> {
+    if values.data_type().is_null() {
+        return Ok(datafusion::arrow::array::new_null_array(&to.arrow(), values.len()));
+    }
+    match (from, to) {
+        (SqlType::Super, SqlType::Super) => Ok(Arc::clone(values)),
+        (SqlType::Super, to) => from_super(values.as_string_view(), to),
+        (from, SqlType::Super) => to_super(values, from),
+        (_, SqlType::Varchar(length)) => Ok(cut(&as_text(values, from)?, length as usize)),
+        (_, SqlType::Char(length)) => Ok(cut(&as_text(values, from)?, length as usize)),
+        (SqlType::Varchar(_) | SqlType::Char(_), SqlType::Decimal(precision, scale)) => {
+            text_to_decimal(&as_text(values, from)?, precision, scale)
+        }
+        (SqlType::Varchar(_) | SqlType::Char(_), to) => from_text(&as_text(values, from)?, to),
+        (SqlType::Varbyte(_), SqlType::Varbyte(length)) => Ok(cut_bytes(values, length as usize)?),
+        (_, to) => convert(values, &to.arrow()),
+    }
+}
+
+/// The engine's own conversion; a value that cannot be converted is an error.
+fn convert(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    let options = CastOptions { safe: false, format_options: FormatOptions::default() };
+    Ok(cast_with_options(values, to, &options)?)
+}
+
+fn as_text(values: &ArrayRef, from: SqlType) -> Result<StringViewArray> {
+    if from == SqlType::Boolean {
+        let texts = values.as_boolean().iter().map(|value| value.map(|value| if value { "true" } else { "false" }));
+        return Ok(texts.collect());
+    }
+    if values.data_type().is_binary() {
+        let bytes = convert(values, &DataType::BinaryView)?;
+        let text = bytes.as_binary_view().clone().to_string_view();
+        return text.map_err(|_| failed("the VARBYTE value is not valid UTF-8".into()));
+    }
+    let format = FormatOptions::default()
+        .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"))
+        .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.f+00"));
+    let options = CastOptions { safe: false, format_options: format };
+    Ok(cast_with_options(values, &DataType::Utf8View, &options)?.as_string_view().clone())
+}
+
+/// Cuts texts to `length` bytes, at a character's end (Redshift: an explicit cast truncates silently).
+/// Nothing is copied: a shorter text is another view on the same bytes.
+fn cut(texts: &StringViewArray, length: usize) -> ArrayRef {
+    if texts.lengths().all(|bytes| bytes as usize <= length) {
+        return Arc::new(texts.clone());
+    }
+    let mut cut = StringViewBuilder::with_capacity(texts.len());
+    for text in texts {
+        cut.append_option(text.map(|text| &text[..text.floor_char_boundary(length)]));
+    }
+    Arc::new(cut.finish())
+}
+
+fn cut_bytes(values: &ArrayRef, length: usize) -> Result<ArrayRef> {
+    let bytes = convert(values, &DataType::BinaryView)?;
+    let cut = bytes.as_binary_view().iter().map(|bytes| bytes.map(|bytes| &bytes[..bytes.len().min(length)]));
+    Ok(Arc::new(cut.collect::<BinaryViewArray>()))
+}
+
+/// Texts to DECIMAL: blanks around are ignored, surplus digits of the fraction round half away from zero.
+fn text_to_decimal(texts: &StringViewArray, precision: u8, scale: i8) -> Result<ArrayRef> {
+    let mut decimals = Decimal128Builder::with_capacity(texts.len());
+    for text in texts {
+        match text {
+            None => decimals.append_null(),
+            Some(text) => decimals.append_value(parse_decimal(text, precision, scale).map_err(SqlError::into_engine)?),
+        }
+    }
+    Ok(Arc::new(decimals.finish().with_precision_and_scale(precision, scale)?))
+}
+
+fn parse_decimal(text: &str, precision: u8, scale: i8) -> Result<i128, SqlError> {
+    let trimmed = text.trim();
+    let (negative, digits) = match trimmed.as_bytes() {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        rest => (false, rest),
+    };
+    let invalid = |at: usize| {
+        SqlError::new(
+            ErrorKind::InvalidTextRepresentation,
+            format!("Invalid digit, Value '{}', Pos {at}, Type: Decimal", shown(text, at)),
+        )
+    };
+    let overflow = || SqlError::new(ErrorKind::NumericValueOutOfRange, "Numeric data overflow (result precision)");
+    if trimmed.bytes().any(|byte| matches!(byte, b'e' | b'E')) {
+        return parse_exponent(trimmed, precision, scale).ok_or_else(|| invalid(0));
+    }
+    let (mut value, mut fraction, mut point, mut round) = (0_i128, 0_i8, false, false);
+    let mut seen = false;
+    for (at, byte) in digits.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' if point && fraction >= scale => {
+                round |= fraction == scale && *byte >= b'5';
+                fraction += i8::from(fraction == scale);
+                seen = true;
+            }
+            b'0'..=b'9' => {
+                value = value
+                    .checked_mul(10)
+                    .and_then(|value| value.checked_add(i128::from(byte - b'0')))
+                    .ok_or_else(overflow)?;
+                fraction += i8::from(point);
+                seen = true;
+            }
+            b'.' if !point => point = true,
+            _ => return Err(invalid(at + usize::from(negative))),
+        }
+    }
+    if !seen {
+        return Err(invalid(0));
+    }
+    let missing = (scale - fraction.min(scale)) as u32;
+    let value = 10_i128.checked_pow(missing).and_then(|factor| value.checked_mul(factor)).ok_or_else(overflow)?;
+    let value = value + i128::from(round);
+    if value >= 10_i128.checked_pow(u32::from(precision)).unwrap_or(i128::MAX) {
+        return Err(overflow());
+    }
+    Ok(if negative { -value } else { value })
+}
+
+fn parse_exponent(text: &str, precision: u8, scale: i8) -> Option<i128> {
+    let value: f64 = text.parse().ok()?;
+    let scaled = (value * 10_f64.powi(i32::from(scale))).round();
+    (scaled.abs() < 10_f64.powi(i32::from(precision))).then_some(scaled as i128)
+}
+
+/// The character that Redshift shows for a bad digit.
+fn shown(text: &str, at: usize) -> String {
+    text.trim().chars().nth(at).map(String::from).unwrap_or_default()
+}
+
+fn from_text(texts: &StringViewArray, to: SqlType) -> Result<ArrayRef> {
+    let trimmed: StringViewArray = texts.iter().map(|text| text.map(str::trim)).collect();
+    match to {
+        SqlType::Varbyte(_) => return Ok(Arc::new(texts.clone().to_binary_view())),
+        SqlType::Boolean => return booleans(&trimmed),
+        _ => {}
+    }
+    let source: ArrayRef = Arc::new(trimmed);
+    convert(&source, &to.arrow()).map_err(|_| {
+        let options = CastOptions { safe: true, format_options: FormatOptions::default() };
+        let converted = cast_with_options(&source, &to.arrow(), &options).ok();
+        let bad = (0..source.len())
+            .find(|&row| source.is_valid(row) && converted.as_ref().is_none_or(|array| array.is_null(row)));
+        let text = bad.map(|row| source.as_string_view().value(row)).unwrap_or_default();
+        bad_text(text, to).into_engine()
+    })
+}
+
+fn bad_text(text: &str, to: SqlType) -> SqlError {
+    let kind = match to {
+        SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::TimestampTz => ErrorKind::InvalidDatetimeFormat,
+        _ => ErrorKind::InvalidTextRepresentation,
+    };
+    let message = match to {
+        SqlType::SmallInt => format!("invalid input syntax for type smallint: \"{text}\""),
+        SqlType::Integer => format!("invalid input syntax for integer: \"{text}\""),
+        to => format!("invalid input syntax for type {to}: \"{text}\""),
+    };
+    SqlError::new(kind, message)
+}
+
+fn booleans(texts: &StringViewArray) -> Result<ArrayRef> {
+    let read = |text: &str| match text.to_ascii_lowercase().as_str() {
+        "t" | "true" | "y" | "yes" | "1" | "on" => Ok(true),
+        "f" | "false" | "n" | "no" | "0" | "off" => Ok(false),
+        _ => Err(bad_text(text, SqlType::Boolean).into_engine()),
+    };
+    let values = texts.iter().map(|text| text.map(read).transpose());
+    Ok(Arc::new(values.collect::<Result<datafusion::arrow::array::BooleanArray>>()?))
+}
+
+/// SUPER to a scalar: a string without its quotes; an object, an array or a value that does not fit gives NULL
+/// (Redshift: `cast_super_null_on_error`).
+fn from_super(documents: &StringViewArray, to: SqlType) -> Result<ArrayRef> {
+    let scalar = |json: &str| -> Option<String> {
+        let value: sonic_rs::LazyValue<'_> = sonic_rs::from_str(json).ok()?;
+        if value.is_object() || value.is_array() || value.is_null() {
+            return None;
+        }
+        Some(value.as_str().map_or_else(|| json.trim().to_owned(), str::to_owned))
+    };
+    let texts: StringViewArray = documents.iter().map(|json| json.and_then(scalar)).collect();
+    let texts: ArrayRef = Arc::new(texts);
+    match to {
+        SqlType::Varchar(length) | SqlType::Char(length) => Ok(cut(texts.as_string_view(), length as usize)),
+        SqlType::Decimal(precision, scale) => {
+            let decimals = texts.as_string_view().iter().map(|text| parse_decimal(text?, precision, scale).ok());
+            let decimals: datafusion::arrow::array::Decimal128Array = decimals.collect();
+            Ok(Arc::new(decimals.with_precision_and_scale(precision, scale)?))
+        }
+        to => {
+            let options = CastOptions { safe: true, format_options: FormatOptions::default() };
+            Ok(cast_with_options(&texts, &to.arrow(), &options)?)
+        }
+    }
+}
+
+/// A scalar to SUPER: numbers and truth values as they are, the rest as JSON strings.
+fn to_super(values: &ArrayRef, from: SqlType) -> Result<ArrayRef> {
+    if matches!(from, SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::TimestampTz) {
+        let message = format!("cannot cast type {from} to super");
+        return Err(SqlError::new(ErrorKind::DatatypeMismatch, message).into_engine());
+    }
+    let texts = as_text(values, from)?;
+    let is_text = matches!(from, SqlType::Varchar(_) | SqlType::Char(_));
+    let quoted = |text: &str| if is_text { sonic_rs::to_string(text).unwrap_or_default() } else { text.to_owned() };
+    Ok(Arc::new(texts.iter().map(|text| text.map(quoted)).collect::<StringViewArray>()))
+}
+
+fn failed(message: String) -> datafusion::common::DataFusionError {
+    SqlError::new(ErrorKind::InvalidTextRepresentation, message).into_engine()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_read_and_rounded() {
+        assert_eq!(parse_decimal("12.345", 10, 2).unwrap(), 1235);
+        assert_eq!(parse_decimal(" -0.5 ", 10, 2).unwrap(), -50);
+        assert_eq!(parse_decimal("7", 10, 2).unwrap(), 700);
+        assert_eq!(parse_decimal("1e3", 10, 2).unwrap(), 100_000);
+        assert_eq!(parse_decimal("0.994999", 3, 2).unwrap(), 99);
+    }
+
+    #[test]
+    fn texts_that_are_no_decimals_are_refused() {
+        let error = |text| parse_decimal(text, 4, 2).unwrap_err().message;
+        assert_eq!(error("12x"), "Invalid digit, Value 'x', Pos 2, Type: Decimal");
+        assert_eq!(error(""), "Invalid digit, Value '', Pos 0, Type: Decimal");
+        assert_eq!(error("123"), "Numeric data overflow (result precision)");
+    }
+}

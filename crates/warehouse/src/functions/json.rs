@@ -1,0 +1,238 @@
+//! JSON functions: JSON_EXTRACT_PATH_TEXT, JSON_PARSE, CAN_JSON_PARSE, JSON_SERIALIZE, JSON_TYPEOF,
+//! IS_VALID_JSON, JSON_ARRAY_LENGTH.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, Int64Builder, StringViewArray, StringViewBuilder,
+};
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::common::Result;
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
+use sonic_rs::{JsonContainerTrait, JsonType, JsonValueTrait};
+
+use super::function::{Function, constant_flag, constant_text, is_bytes, is_text, map_first, no_match};
+use super::path::{Form, JsonPath, extract, invalid_json};
+use super::super_value::Step;
+use crate::types::{MAX_VARCHAR, SqlType};
+
+/// The name by which the optimizer finds calls that share a text.
+pub(crate) const EXTRACT_PATH_TEXT: &str = "json_extract_path_text";
+
+pub(super) fn functions() -> Vec<Function> {
+    vec![
+        Function::new(
+            EXTRACT_PATH_TEXT,
+            path_text_arguments,
+            |_| Ok(SqlType::Varchar(MAX_VARCHAR).field_ref(EXTRACT_PATH_TEXT)),
+            extract_path_text,
+        ),
+        Function::new(
+            "json_parse",
+            |types| text_or_bytes("json_parse", types),
+            |_| Ok(SqlType::Super.field_ref("json_parse")),
+            |args| map_first(args, |json| parse(json)),
+        ),
+        Function::new(
+            "can_json_parse",
+            |types| text_or_bytes("can_json_parse", types),
+            |_| Ok(Arc::new(Field::new("can_json_parse", DataType::Boolean, true))),
+            |args| map_first(args, |json| can_parse(json)),
+        ),
+        Function::new(
+            "is_valid_json",
+            |types| one_text("is_valid_json", types),
+            |_| Ok(Arc::new(Field::new("is_valid_json", DataType::Boolean, true))),
+            |args| map_first(args, |json| Ok(Arc::new(test(json.as_string_view(), is_container)))),
+        ),
+        Function::new(
+            "json_serialize",
+            |types| one_text("json_serialize", types),
+            |_| Ok(SqlType::Varchar(MAX_VARCHAR).field_ref("json_serialize")),
+            |args| Ok(args.args[0].clone()),
+        ),
+        Function::new(
+            "json_typeof",
+            |types| one_text("json_typeof", types),
+            |_| Ok(SqlType::Varchar(MAX_VARCHAR).field_ref("json_typeof")),
+            |args| map_first(args, |json| Ok(Arc::new(type_of(json.as_string_view())))),
+        ),
+        Function::new(
+            "json_array_length",
+            |types| match types {
+                [json] if is_text(json) => Ok(vec![DataType::Utf8View]),
+                [json, DataType::Boolean] if is_text(json) => Ok(vec![DataType::Utf8View, DataType::Boolean]),
+                types => no_match("json_array_length", types),
+            },
+            |_| Ok(Arc::new(Field::new("json_array_length", DataType::Int64, true))),
+            |args| map_first(args, |json| array_length(json.as_string_view(), constant_flag(args, 1))),
+        )
+        .also(&["get_array_length"]),
+    ]
+}
+
+fn one_text(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
+    match types {
+        [text] if is_text(text) => Ok(vec![DataType::Utf8View]),
+        types => no_match(name, types),
+    }
+}
+
+fn text_or_bytes(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
+    match types {
+        [bytes] if is_bytes(bytes) => Ok(vec![DataType::BinaryView]),
+        types => one_text(name, types),
+    }
+}
+
+/// Redshift: up to five path elements, then whether invalid JSON gives NULL.
+fn path_text_arguments(types: &[DataType]) -> Result<Vec<DataType>> {
+    let (paths, flag) = match types {
+        [rest @ .., DataType::Boolean] => (rest, true),
+        all => (all, false),
+    };
+    if !(2..=6).contains(&paths.len()) || !is_text(&paths[0]) {
+        return no_match(EXTRACT_PATH_TEXT, types);
+    }
+    let mut wanted = vec![DataType::Utf8View; paths.len()];
+    wanted.extend(flag.then_some(DataType::Boolean));
+    Ok(wanted)
+}
+
+fn extract_path_text(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let has_flag = args.arg_fields.last().is_some_and(|field| field.data_type() == &DataType::Boolean);
+    let paths = 1..args.args.len() - usize::from(has_flag);
+    let null_if_invalid = has_flag && constant_flag(args, args.args.len() - 1);
+    let constant: Option<Vec<Step>> =
+        paths.clone().map(|place| constant_text(args, place).map(|key| Step::Key(key.to_owned()))).collect();
+    if let Some(steps) = constant {
+        let path = JsonPath { steps, form: Form::Text };
+        return map_first(args, |json| one_column(json.as_string_view(), &path, null_if_invalid));
+    }
+    let json = args.args[0].to_array(args.number_rows)?;
+    let keys = paths.map(|place| args.args[place].to_array(args.number_rows)).collect::<Result<Vec<_>>>()?;
+    let rows = (0..args.number_rows).map(|row| {
+        let steps = keys.iter().map(|keys| {
+            let keys = keys.as_string_view();
+            keys.is_valid(row).then(|| Step::Key(keys.value(row).to_owned()))
+        });
+        let Some(steps) = steps.collect() else { return Ok(None) };
+        let text =
+            one_column(&json.as_string_view().slice(row, 1), &JsonPath { steps, form: Form::Text }, null_if_invalid)?;
+        let text = text.as_string_view();
+        Ok(text.is_valid(0).then(|| text.value(0).to_owned()))
+    });
+    Ok(ColumnarValue::Array(Arc::new(rows.collect::<Result<StringViewArray>>()?)))
+}
+
+fn one_column(json: &StringViewArray, path: &JsonPath, null_if_invalid: bool) -> Result<ArrayRef> {
+    let mut columns = extract(json, std::slice::from_ref(path), null_if_invalid)?;
+    Ok(columns.swap_remove(0))
+}
+
+/// JSON text to SUPER: the same bytes if they are compact already.
+fn parse(json: &ArrayRef) -> Result<ArrayRef> {
+    let text = as_text(json)?;
+    if text.iter().flatten().all(|value| is_json(value) && is_compact(value)) {
+        return Ok(Arc::new(text));
+    }
+    let mut documents = StringViewBuilder::with_capacity(text.len());
+    for value in &text {
+        match value {
+            Some(value) if !is_json(value) => return Err(invalid_json(value)),
+            Some(value) => documents.append_value(compact(value)),
+            None => documents.append_null(),
+        }
+    }
+    Ok(Arc::new(documents.finish()))
+}
+
+fn can_parse(json: &ArrayRef) -> Result<ArrayRef> {
+    if let Some(bytes) = json.as_binary_view_opt() {
+        let test = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(is_json);
+        return Ok(Arc::new(bytes.iter().map(|bytes| bytes.map(test)).collect::<BooleanArray>()));
+    }
+    Ok(Arc::new(test(json.as_string_view(), is_json)))
+}
+
+fn as_text(json: &ArrayRef) -> Result<StringViewArray> {
+    match json.as_binary_view_opt() {
+        Some(bytes) => bytes.clone().to_string_view().map_err(|_| invalid_json("(the bytes are not valid UTF-8)")),
+        None => Ok(json.as_string_view().clone()),
+    }
+}
+
+fn test(json: &StringViewArray, test: fn(&str) -> bool) -> BooleanArray {
+    let mut results = BooleanBuilder::with_capacity(json.len());
+    json.iter().for_each(|value| results.append_option(value.map(test)));
+    results.finish()
+}
+
+fn type_of(json: &StringViewArray) -> StringViewArray {
+    let name = |value: &str| {
+        sonic_rs::from_str::<sonic_rs::LazyValue<'_>>(value).ok().map(|value| match value.get_type() {
+            JsonType::Null => "null",
+            JsonType::Boolean => "boolean",
+            JsonType::Number => "number",
+            JsonType::String => "string",
+            JsonType::Object => "object",
+            JsonType::Array => "array",
+        })
+    };
+    json.iter().map(|value| value.and_then(name)).collect()
+}
+
+fn array_length(json: &StringViewArray, null_if_invalid: bool) -> Result<ArrayRef> {
+    let mut lengths = Int64Builder::with_capacity(json.len());
+    for value in json {
+        let length =
+            value.map(|value| sonic_rs::from_str::<sonic_rs::Value>(value).ok()?.as_array().map(|array| array.len()));
+        match (value, length.flatten()) {
+            (_, Some(length)) => lengths.append_value(length as i64),
+            (Some(value), None) if !null_if_invalid => return Err(invalid_json(value)),
+            _ => lengths.append_null(),
+        }
+    }
+    Ok(Arc::new(lengths.finish()))
+}
+
+/// Whether text is one JSON value.
+fn is_json(text: &str) -> bool {
+    sonic_rs::from_str::<sonic_rs::LazyValue<'_>>(text).is_ok()
+}
+
+/// IS_VALID_JSON takes objects only (Redshift: IS_VALID_JSON_ARRAY takes the arrays).
+fn is_container(text: &str) -> bool {
+    is_json(text) && text.trim_start().starts_with('{')
+}
+
+/// Whether JSON has no white space between its tokens.
+fn is_compact(json: &str) -> bool {
+    let (mut in_string, mut escaped) = (false, false);
+    json.bytes().all(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b' ' | b'\t' | b'\n' | b'\r' => return in_string,
+            _ => {}
+        }
+        true
+    })
+}
+
+/// JSON without the white space between its tokens.
+fn compact(json: &str) -> String {
+    let (mut in_string, mut escaped) = (false, false);
+    let keep = |character: &char| {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if in_string => escaped = true,
+            '"' => in_string = !in_string,
+            ' ' | '\t' | '\n' | '\r' => return in_string,
+            _ => {}
+        }
+        true
+    };
+    json.chars().filter(keep).collect()
+}

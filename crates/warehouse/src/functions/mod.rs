@@ -1,0 +1,34 @@
+//! Redshift's functions, where the engine's own differ or do not exist. One family a file.
+
+mod bytes;
+mod cast;
+mod datetime;
+mod function;
+mod json;
+mod length;
+mod path;
+mod single_value;
+mod sum;
+mod super_value;
+mod template;
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+
+pub(crate) use cast::cast_to;
+pub(crate) use function::Function;
+pub(crate) use path::{Form, JsonPath, JsonPaths};
+pub(crate) use single_value::single_value;
+pub(crate) use super_value::{Step, navigate};
+
+/// All scalar functions of this module.
+pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
+    let families = [bytes::functions(), datetime::functions(), json::functions(), length::functions()];
+    families.into_iter().flatten().map(|function| Arc::new(ScalarUDF::from(function))).collect()
+}
+
+/// All aggregates of this module.
+pub(crate) fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
+    vec![Arc::new(sum::sum()), Arc::new(single_value())]
+}

@@ -1,0 +1,214 @@
+//! Taking values out of JSON text by path, several in one pass over each text.
+//!
+//! Values that need no unescaping are views on the text's own bytes: nothing is copied.
+
+use std::borrow::Cow;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder, StructArray};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+};
+use sonic_rs::{JsonValueTrait, LazyValue, PointerNode, PointerTree};
+
+use super::super_value::Step;
+use crate::error::{ErrorKind, SqlError};
+
+/// What to take and how to show it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct JsonPath {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) form: Form,
+}
+
+/// How a value is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Form {
+    /// A string without its quotes, JSON null as NULL (Redshift: JSON_EXTRACT_PATH_TEXT).
+    Text,
+    /// JSON (Redshift: SUPER navigation).
+    Json,
+}
+
+/// Takes several paths out of one JSON text: a struct of texts, one field a path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct JsonPaths {
+    paths: Vec<JsonPath>,
+    /// Whether text that is no JSON gives NULL instead of an error.
+    null_if_invalid: bool,
+    signature: Signature,
+}
+
+impl JsonPaths {
+    pub(crate) fn new(paths: Vec<JsonPath>, null_if_invalid: bool) -> Self {
+        Self { paths, null_if_invalid, signature: Signature::exact(vec![DataType::Utf8View], Volatility::Immutable) }
+    }
+
+    /// The name of the field that holds path number `index`.
+    pub(crate) fn field_name(index: usize) -> String {
+        format!("c{index}")
+    }
+
+    fn fields(&self) -> Fields {
+        (0..self.paths.len()).map(|index| Field::new(Self::field_name(index), DataType::Utf8View, true)).collect()
+    }
+}
+
+impl ScalarUDFImpl for JsonPaths {
+    fn name(&self) -> &str {
+        "json_paths"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Struct(self.fields()))
+    }
+
+    fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        Ok(Arc::new(Field::new(self.name(), DataType::Struct(self.fields()), true)))
+    }
+
+    /// Paths are part of the function, so they belong in its name.
+    fn schema_name(&self, args: &[datafusion::logical_expr::Expr]) -> Result<String> {
+        let argument = args.first().map(|argument| argument.schema_name().to_string()).unwrap_or_default();
+        Ok(format!("json_paths({argument}, {:?}, {})", self.paths, self.null_if_invalid))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let json = args.args[0].to_array(args.number_rows)?;
+        let columns = extract(json.as_string_view(), &self.paths, self.null_if_invalid)?;
+        Ok(ColumnarValue::Array(Arc::new(StructArray::try_new(self.fields(), columns, None)?)))
+    }
+}
+
+/// Takes `paths` out of each text.
+pub(super) fn extract(json: &StringViewArray, paths: &[JsonPath], null_if_invalid: bool) -> Result<Vec<ArrayRef>> {
+    let tree = pointer_tree(paths);
+    let mut columns: Vec<Column> = paths.iter().map(|path| Column::new(json, path.form)).collect();
+    for row in 0..json.len() {
+        if json.is_null(row) {
+            columns.iter_mut().for_each(Column::append_null);
+            continue;
+        }
+        let text = json.value(row);
+        match values_at(text, &tree, paths) {
+            Some(values) => {
+                for (column, value) in columns.iter_mut().zip(values) {
+                    column.append(json, row, value)?;
+                }
+            }
+            None if null_if_invalid => columns.iter_mut().for_each(Column::append_null),
+            None => return Err(invalid_json(text)),
+        }
+    }
+    Ok(columns.into_iter().map(Column::finish).collect())
+}
+
+/// The error for text that is no JSON.
+pub(super) fn invalid_json(text: &str) -> DataFusionError {
+    let shown: String = text.chars().take(200).collect();
+    SqlError::new(ErrorKind::InvalidTextRepresentation, "JSON parsing error")
+        .with_detail(format!("invalid json object {shown}"))
+        .into_engine()
+}
+
+fn pointer_tree(paths: &[JsonPath]) -> PointerTree {
+    let mut tree = PointerTree::new();
+    for path in paths {
+        tree.add_path(path.steps.iter().map(Step::pointer).collect::<Vec<PointerNode>>());
+    }
+    tree
+}
+
+/// The values at the paths; none if the text is no JSON.
+fn values_at<'j>(text: &'j str, tree: &PointerTree, paths: &[JsonPath]) -> Option<Vec<Option<LazyValue<'j>>>> {
+    // The tree walk stops at the last value that it needs; the rest of the text must be JSON too.
+    sonic_rs::from_str::<LazyValue<'j>>(text).ok()?;
+    match sonic_rs::get_many(text, tree) {
+        Ok(values) => Some(values),
+        // A step that does not fit its value, such as a key of an array: find each path by itself.
+        Err(_) => Some(paths.iter().map(|path| walk(text, &path.steps)).collect()),
+    }
+}
+
+fn walk<'j>(text: &'j str, steps: &[Step]) -> Option<LazyValue<'j>> {
+    let mut found = text;
+    for step in steps {
+        let pointer = match step {
+            Step::Key(key) if found.trim_start().starts_with('[') => PointerNode::Index(key.parse().ok()?),
+            step => step.pointer(),
+        };
+        match sonic_rs::get(found, [pointer]).ok()?.as_raw_cow() {
+            Cow::Borrowed(part) => found = part,
+            Cow::Owned(_) => return None,
+        }
+    }
+    sonic_rs::from_str(found).ok()
+}
+
+/// The texts of one path.
+struct Column {
+    form: Form,
+    texts: StringViewBuilder,
+    /// The builder's numbers of the JSON column's buffers.
+    blocks: Vec<u32>,
+}
+
+impl Column {
+    fn new(json: &StringViewArray, form: Form) -> Self {
+        let mut texts = StringViewBuilder::with_capacity(json.len());
+        let blocks = json.data_buffers().iter().map(|buffer| texts.append_block(buffer.clone())).collect();
+        Self { form, texts, blocks }
+    }
+
+    fn append_null(&mut self) {
+        self.texts.append_null();
+    }
+
+    fn append(&mut self, json: &StringViewArray, row: usize, value: Option<LazyValue<'_>>) -> Result<()> {
+        let Some(value) = value else {
+            self.texts.append_null();
+            return Ok(());
+        };
+        let raw = value.as_raw_str();
+        match self.form {
+            Form::Json => self.append_slice(json, row, raw),
+            Form::Text if raw == "null" => {
+                self.texts.append_null();
+                Ok(())
+            }
+            Form::Text => match raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+                None => self.append_slice(json, row, raw),
+                Some(plain) if !plain.contains('\\') => self.append_slice(json, row, plain),
+                Some(_) => {
+                    self.texts.append_value(value.as_str().unwrap_or_default());
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    /// Appends a part of row `row`'s text, as a view on the row's own bytes where it is long enough for one.
+    fn append_slice(&mut self, json: &StringViewArray, row: usize, part: &str) -> Result<()> {
+        const INLINE: usize = 12;
+        let text = json.value(row);
+        let offset = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
+        if part.len() <= INLINE || offset >= text.len() {
+            self.texts.append_value(part);
+            return Ok(());
+        }
+        let view = json.views()[row];
+        let (block, start) = ((view >> 64) as u32, (view >> 96) as u32);
+        Ok(self.texts.try_append_view(self.blocks[block as usize], start + offset as u32, part.len() as u32)?)
+    }
+
+    fn finish(mut self) -> ArrayRef {
+        Arc::new(self.texts.finish())
+    }
+}

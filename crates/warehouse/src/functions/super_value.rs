@@ -1,0 +1,98 @@
+//! SUPER: compact JSON text, navigated on demand.
+
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::prelude::lit;
+use sonic_rs::PointerNode;
+
+use super::path::{Form, JsonPath, extract};
+use crate::types::SqlType;
+
+/// One step into a document.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Step {
+    /// An attribute of an object.
+    Key(String),
+    /// An element of an array, from 0.
+    Index(usize),
+}
+
+impl Step {
+    pub(super) fn pointer(&self) -> PointerNode {
+        match self {
+            Self::Key(key) => PointerNode::Key(key.clone().into()),
+            Self::Index(index) => PointerNode::Index(*index),
+        }
+    }
+
+    /// Reads a step back from the argument that [`navigate`] made of it.
+    pub(crate) fn of(value: &ScalarValue) -> Option<Self> {
+        match value {
+            ScalarValue::Int64(Some(index)) => usize::try_from(*index).ok().map(Self::Index),
+            value => value.try_as_str().flatten().map(|key| Self::Key(key.to_owned())),
+        }
+    }
+}
+
+/// `value` navigated by `step`, missing attributes giving NULL (Redshift: `navigate_super_null_on_error`).
+pub(crate) fn navigate(value: Expr, step: Step) -> Expr {
+    let step = match step {
+        Step::Key(key) => lit(key),
+        Step::Index(index) => lit(index as i64),
+    };
+    ScalarUDF::from(SuperGet::new()).call(vec![value, step])
+}
+
+/// One step of navigation. It is named by its last attribute, as Redshift names the column.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct SuperGet {
+    signature: Signature,
+}
+
+impl SuperGet {
+    pub(crate) const NAME: &str = "super_get";
+
+    fn new() -> Self {
+        Self { signature: Signature::any(2, Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for SuperGet {
+    fn name(&self) -> &str {
+        Self::NAME
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(SqlType::Super.arrow())
+    }
+
+    fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        Ok(SqlType::Super.field_ref(Self::NAME))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let ColumnarValue::Scalar(step) = &args.args[1] else {
+            return datafusion::common::exec_err!("a SUPER value is navigated by constants only");
+        };
+        let Some(step) = Step::of(step) else {
+            return Ok(ColumnarValue::Scalar(ScalarValue::Utf8View(None)));
+        };
+        let path = JsonPath { steps: vec![step], form: Form::Json };
+        let json = args.args[0].to_array(args.number_rows)?;
+        let json = datafusion::arrow::compute::cast(&json, &DataType::Utf8View)?;
+        let columns = extract(json.as_string_view(), &[path], true)?;
+        columns
+            .into_iter()
+            .next()
+            .map(ColumnarValue::Array)
+            .map_or_else(|| datafusion::common::internal_err!("one path gives one column"), Ok)
+    }
+}

@@ -1,0 +1,108 @@
+//! The parser's Redshift dialect with what it lacks.
+
+use std::any::TypeId;
+use std::iter::Peekable;
+use std::str::Chars;
+
+use datafusion::sql::sqlparser::ast::ColumnOption;
+use datafusion::sql::sqlparser::dialect::{Dialect, RedshiftSqlDialect};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+
+/// Redshift's SQL.
+#[derive(Debug, Default)]
+pub(crate) struct RedshiftDialect(RedshiftSqlDialect);
+
+impl Dialect for RedshiftDialect {
+    /// The parser asks in places which dialect it has; it is to see its own.
+    fn dialect(&self) -> TypeId {
+        TypeId::of::<RedshiftSqlDialect>()
+    }
+
+    fn is_nested_delimited_identifier_start(&self, ch: char) -> bool {
+        self.0.is_nested_delimited_identifier_start(ch)
+    }
+
+    fn peek_nested_delimited_identifier_quotes(&self, chars: Peekable<Chars<'_>>) -> Option<(char, Option<char>)> {
+        self.0.peek_nested_delimited_identifier_quotes(chars)
+    }
+
+    fn is_identifier_start(&self, ch: char) -> bool {
+        self.0.is_identifier_start(ch)
+    }
+
+    fn is_identifier_part(&self, ch: char) -> bool {
+        self.0.is_identifier_part(ch)
+    }
+
+    fn convert_type_before_value(&self) -> bool {
+        true
+    }
+
+    fn supports_top_before_distinct(&self) -> bool {
+        true
+    }
+
+    fn supports_partiql(&self) -> bool {
+        true
+    }
+
+    fn supports_string_escape_constant(&self) -> bool {
+        true
+    }
+
+    fn supports_bitwise_shift_operators(&self) -> bool {
+        true
+    }
+
+    fn allow_extract_single_quotes(&self) -> bool {
+        true
+    }
+
+    fn supports_string_literal_backslash_escape(&self) -> bool {
+        true
+    }
+
+    fn supports_select_wildcard_exclude(&self) -> bool {
+        true
+    }
+
+    fn supports_select_exclude(&self) -> bool {
+        true
+    }
+
+    fn supports_create_table_like_parenthesized(&self) -> bool {
+        true
+    }
+
+    fn supports_string_literal_concatenation_with_newline(&self) -> bool {
+        true
+    }
+
+    fn supports_window_function_null_treatment_arg(&self) -> bool {
+        true
+    }
+
+    /// Aggregates may filter, as PostgreSQL's do; Redshift has no other use for the word.
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+
+    /// Column attributes that only tell how a column is stored: `ENCODE lzo`, `DISTKEY`, `SORTKEY`.
+    fn parse_column_option(
+        &self,
+        parser: &mut Parser<'_>,
+    ) -> Result<Option<Result<Option<ColumnOption>, ParserError>>, ParserError> {
+        let attribute = parser.peek_token();
+        let is = |word: &str| attribute.to_string().eq_ignore_ascii_case(word);
+        if is("encode") {
+            parser.next_token();
+            parser.next_token();
+            return Ok(Some(Ok(Some(ColumnOption::DialectSpecific(vec![attribute.token])))));
+        }
+        if parser.parse_one_of_keywords(&[Keyword::DISTKEY, Keyword::SORTKEY]).is_some() {
+            return Ok(Some(Ok(Some(ColumnOption::DialectSpecific(vec![attribute.token])))));
+        }
+        Ok(None)
+    }
+}

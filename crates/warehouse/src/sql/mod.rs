@@ -1,0 +1,17 @@
+//! SQL text to statements: Redshift's lexical rules, the parser's dialect, and the statements that the
+//! parser does not know.
+
+mod dialect;
+mod names;
+mod parser;
+mod position;
+mod statement;
+
+pub(crate) use names::name_outputs;
+pub use names::shown_name;
+pub(crate) use parser::{Parsed, parse, split_name};
+pub(crate) use position::position_of;
+pub(crate) use statement::{
+    AlterMaterializedView, CreateExternalSchema, CreateMaterializedView, DistClause, DropMaterializedView, SortTerm,
+    Statement,
+};

@@ -1,0 +1,104 @@
+//! Names of output columns. PostgreSQL names `count(*)` `count` and allows two columns of one name; the
+//! engine does neither, so unnamed expressions are aliased before planning, twins with a hidden suffix.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, VisitMut, VisitorMut};
+
+/// Separates a name from what makes it unique. It cannot be typed in a name that reaches a client.
+const HIDDEN: char = '\u{1}';
+
+/// The name that a client sees.
+pub fn shown_name(name: &str) -> &str {
+    name.split(HIDDEN).next().unwrap_or(name)
+}
+
+/// Names the outputs of every SELECT of a query.
+pub(crate) fn name_outputs(query: &mut Query) {
+    // Never breaks off.
+    let _ = query.visit(&mut Namer);
+}
+
+struct Namer;
+
+impl VisitorMut for Namer {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        for item in &mut select.projection {
+            name_item(item, &mut seen);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn name_item(item: &mut SelectItem, seen: &mut HashMap<String, usize>) {
+    let (expr, name) = match item {
+        SelectItem::UnnamedExpr(expr) => (expr, None),
+        SelectItem::ExprWithAlias { expr, alias } => (expr, Some(alias.value.clone())),
+        _ => return,
+    };
+    let is_column = name.is_none() && matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+    let name = name.or_else(|| figure(expr)).unwrap_or_else(|| "?column?".into());
+    let before = seen.entry(name.clone()).or_default();
+    *before += 1;
+    let name = match (*before, is_column) {
+        // The engine names a plain column as PostgreSQL does.
+        (1, true) => return,
+        (1, false) => name,
+        (again, _) => format!("{name}{HIDDEN}{again}"),
+    };
+    let expr = std::mem::replace(
+        expr,
+        Expr::Wildcard(datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken::empty()),
+    );
+    *item = SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', name) };
+}
+
+/// The name PostgreSQL gives to an expression without one.
+fn figure(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Identifier(ident) => Some(ident.value.clone()),
+        Expr::CompoundIdentifier(parts) => parts.last().map(|part| part.value.clone()),
+        Expr::Function(function) => {
+            let name = function.name.0.last()?.as_ident()?.value.to_lowercase();
+            Some(match name.as_str() {
+                "dateadd" => "date_add".into(),
+                "datediff" => "date_diff".into(),
+                "date_part" => "pgdate_part".into(),
+                _ => name,
+            })
+        }
+        Expr::Cast { expr, data_type, .. } => {
+            figure(expr).or_else(|| Some(crate::types::SqlType::from_ast(data_type).ok()?.short_name().to_owned()))
+        }
+        Expr::Case { .. } => Some("case".into()),
+        Expr::Nested(expr) | Expr::Collate { expr, .. } => figure(expr),
+        Expr::Extract { .. } => Some("pgdate_part".into()),
+        Expr::Substring { .. } => Some("substring".into()),
+        Expr::Trim { .. } => Some("btrim".into()),
+        Expr::Position { .. } => Some("position".into()),
+        Expr::Ceil { .. } => Some("ceil".into()),
+        Expr::Floor { .. } => Some("floor".into()),
+        Expr::Exists { .. } => Some("exists".into()),
+        Expr::Subquery(query) => match query.body.as_select()?.projection.first()? {
+            SelectItem::UnnamedExpr(expr) => figure(expr),
+            SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
+            _ => None,
+        },
+        Expr::CompoundFieldAccess { root, access_chain } => access_chain
+            .iter()
+            .rev()
+            .find_map(|access| {
+                use datafusion::sql::sqlparser::ast::AccessExpr;
+                match access {
+                    AccessExpr::Dot(field) => figure(field),
+                    AccessExpr::Subscript(_) => None,
+                }
+            })
+            .or_else(|| figure(root)),
+        _ => None,
+    }
+}

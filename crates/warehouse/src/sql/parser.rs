@@ -1,0 +1,282 @@
+//! Text to statements.
+
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+
+use super::dialect::RedshiftDialect;
+use super::position;
+use super::statement::{
+    AlterMaterializedView, CreateExternalSchema, CreateMaterializedView, DistClause, DropMaterializedView, SortTerm,
+    Statement,
+};
+use crate::error::{Result, SqlError};
+
+/// A statement and the text that it was read from.
+#[derive(Debug, Clone)]
+pub(crate) struct Parsed {
+    pub(crate) statement: Statement,
+    pub(crate) text: String,
+}
+
+/// Reads the statements of a text, which semicolons separate. Names fold to lower case, quoted ones too
+/// unless `case_sensitive` (Redshift: `enable_case_sensitive_identifier`).
+pub(crate) fn parse(text: &str, case_sensitive: bool) -> Result<Vec<Parsed>> {
+    let dialect = RedshiftDialect::default();
+    let tokens = Tokenizer::new(&dialect, text).tokenize_with_location().map_err(|error| {
+        let place = position::of_line(text, error.location.line, error.location.column);
+        SqlError::syntax(error.message).at(place)
+    })?;
+    let tokens: Vec<_> = tokens.into_iter().map(|token| fold(token, case_sensitive)).collect();
+    let statements = tokens.split(|token| token.token == Token::SemiColon);
+    let statements =
+        statements.filter(|tokens| tokens.iter().any(|token| !matches!(token.token, Token::Whitespace(_))));
+    statements.map(|tokens| parse_one(&dialect, text, tokens)).collect()
+}
+
+fn fold(mut token: TokenWithSpan, case_sensitive: bool) -> TokenWithSpan {
+    if let Token::Word(word) = &mut token.token
+        && !(case_sensitive && word.quote_style.is_some())
+    {
+        word.value = word.value.to_lowercase();
+    }
+    token
+}
+
+fn parse_one(dialect: &RedshiftDialect, text: &str, tokens: &[TokenWithSpan]) -> Result<Parsed> {
+    let parser = Parser::new(dialect).with_tokens_with_locations(tokens.to_vec());
+    let mut reader = Reader { parser, source: text, tokens };
+    let statement = reader.statement().map_err(|error| syntax_error(text, &error))?;
+    Ok(Parsed { statement, text: slice(text, tokens).to_owned() })
+}
+
+fn syntax_error(text: &str, error: &ParserError) -> SqlError {
+    let message = match error {
+        ParserError::TokenizerError(message) | ParserError::ParserError(message) => message.as_str(),
+        ParserError::RecursionLimitExceeded => "the statement is nested too deeply",
+    };
+    let (message, place) = position::split_message(text, message);
+    let message = match message.rsplit_once(", found: ") {
+        Some((_, "EOF")) => "syntax error at end of input".to_owned(),
+        Some((_, found)) => format!("syntax error at or near \"{found}\""),
+        None => message.to_owned(),
+    };
+    SqlError::syntax(message).at(place)
+}
+
+/// The part of the text that `tokens` were read from, without surrounding white space.
+fn slice<'t>(text: &'t str, tokens: &[TokenWithSpan]) -> &'t str {
+    let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return "" };
+    let start = byte_offset(text, first.span.start.line, first.span.start.column);
+    let end = byte_offset(text, last.span.end.line, last.span.end.column);
+    text.get(start..end).unwrap_or(text).trim()
+}
+
+fn byte_offset(text: &str, line: u64, column: u64) -> usize {
+    let characters = position::of_line(text, line, column).unwrap_or(1) - 1;
+    text.char_indices().nth(characters).map_or(text.len(), |(offset, _)| offset)
+}
+
+/// Reads one statement.
+struct Reader<'d> {
+    parser: Parser<'d>,
+    source: &'d str,
+    tokens: &'d [TokenWithSpan],
+}
+
+impl Reader<'_> {
+    fn statement(&mut self) -> Result<Statement, ParserError> {
+        let statement = if self.words(&["create", "external", "schema"]) {
+            Statement::CreateExternalSchema(self.create_external_schema()?)
+        } else if self.words(&["create", "or", "replace", "materialized", "view"]) {
+            self.create_materialized_view(true)?
+        } else if self.words(&["create", "materialized", "view"]) {
+            self.create_materialized_view(false)?
+        } else if self.words(&["refresh", "materialized", "view"]) {
+            let name = self.parser.parse_object_name(false)?;
+            let _ = self.words(&["restrict"]) || self.words(&["cascade"]);
+            Statement::RefreshMaterializedView(name)
+        } else if self.words(&["drop", "materialized", "view"]) {
+            Statement::DropMaterializedView(self.drop_materialized_view()?)
+        } else if self.words(&["alter", "materialized", "view"]) {
+            let name = self.parser.parse_object_name(false)?;
+            self.expect(&["auto", "refresh"])?;
+            Statement::AlterMaterializedView(AlterMaterializedView { name, auto_refresh: self.yes_or_no()? })
+        } else {
+            Statement::Sql(Box::new(self.parser.parse_statement()?))
+        };
+        match self.parser.peek_token().token {
+            Token::EOF => Ok(statement),
+            _ => self.parser.expected("end of statement", self.parser.peek_token()),
+        }
+    }
+
+    fn create_external_schema(&mut self) -> Result<CreateExternalSchema, ParserError> {
+        let if_not_exists = self.words(&["if", "not", "exists"]);
+        let name = self.parser.parse_identifier()?;
+        self.expect(&["from"])?;
+        if !self.words(&["kinesis"]) {
+            let source = self.parser.peek_token();
+            let message = format!("external schemas from {source} are not supported, only from KINESIS");
+            return Err(ParserError::ParserError(message));
+        }
+        let region = if self.words(&["region"]) { Some(self.parser.parse_literal_string()?) } else { None };
+        self.expect(&["iam_role"])?;
+        let role = if self.words(&["default"]) { None } else { Some(self.parser.parse_literal_string()?) };
+        Ok(CreateExternalSchema { name, if_not_exists, region, role })
+    }
+
+    /// The clauses may come in any order, each once.
+    fn create_materialized_view(&mut self, or_replace: bool) -> Result<Statement, ParserError> {
+        let name = self.parser.parse_object_name(false)?;
+        let (mut backup, mut auto_refresh, mut dist, mut sort) = (true, false, None, Vec::new());
+        loop {
+            if self.words(&["backup"]) {
+                backup = self.yes_or_no()?;
+            } else if self.words(&["diststyle"]) {
+                dist = self.dist_style()?.or(dist);
+            } else if self.words(&["distkey"]) {
+                dist = self.terms()?.into_iter().next().map(DistClause::Key);
+            } else if self.words(&["compound", "sortkey"]) || self.words(&["sortkey"]) {
+                sort = self.terms()?;
+            } else if self.words(&["auto", "refresh"]) {
+                auto_refresh = self.yes_or_no()?;
+            } else {
+                break;
+            }
+        }
+        self.expect(&["as"])?;
+        let start = self.parser.index();
+        let query = self.parser.parse_query()?;
+        Ok(Statement::CreateMaterializedView(Box::new(CreateMaterializedView {
+            name,
+            or_replace,
+            backup,
+            dist,
+            sort,
+            auto_refresh,
+            query,
+            query_text: slice(self.source, &self.tokens[start..]).to_owned(),
+            text: slice(self.source, self.tokens).to_owned(),
+        })))
+    }
+
+    /// `DISTSTYLE KEY` says nothing that DISTKEY does not.
+    fn dist_style(&mut self) -> Result<Option<DistClause>, ParserError> {
+        if self.words(&["auto"]) {
+            Ok(Some(DistClause::Auto))
+        } else if self.words(&["even"]) {
+            Ok(Some(DistClause::Even))
+        } else if self.words(&["all"]) {
+            Ok(Some(DistClause::All))
+        } else {
+            self.expect(&["key"])?;
+            Ok(None)
+        }
+    }
+
+    fn terms(&mut self) -> Result<Vec<SortTerm>, ParserError> {
+        self.parser.expect_token(&Token::LParen)?;
+        let terms = self.parser.parse_comma_separated(|parser| match parser.peek_token().token {
+            Token::Number(..) => parser.parse_literal_uint().map(SortTerm::Ordinal),
+            _ => parser.parse_identifier().map(SortTerm::Name),
+        })?;
+        self.parser.expect_token(&Token::RParen)?;
+        Ok(terms)
+    }
+
+    fn drop_materialized_view(&mut self) -> Result<DropMaterializedView, ParserError> {
+        let if_exists = self.parser.parse_keywords(&[Keyword::IF, Keyword::EXISTS]);
+        let names = self.parser.parse_comma_separated(|parser| parser.parse_object_name(false))?;
+        let cascade = self.words(&["cascade"]);
+        let _ = self.words(&["restrict"]);
+        Ok(DropMaterializedView { names, if_exists, cascade })
+    }
+
+    fn yes_or_no(&mut self) -> Result<bool, ParserError> {
+        if self.words(&["yes"]) {
+            return Ok(true);
+        }
+        self.expect(&["no"])?;
+        Ok(false)
+    }
+
+    /// Takes these words if they all come next. Not all of them are keywords of the parser.
+    fn words(&mut self, words: &[&str]) -> bool {
+        let come_next = words.iter().enumerate().all(|(ahead, word)| {
+            let token = self.parser.peek_nth_token(ahead).token;
+            matches!(token, Token::Word(found) if found.quote_style.is_none() && found.value == *word)
+        });
+        if come_next {
+            words.iter().for_each(|_| self.parser.advance_token());
+        }
+        come_next
+    }
+
+    fn expect(&mut self, words: &[&str]) -> Result<(), ParserError> {
+        if self.words(words) {
+            return Ok(());
+        }
+        self.parser.expected(&words.join(" "), self.parser.peek_token())
+    }
+}
+
+/// The parts of a name: schema, if any, and name.
+pub(crate) fn split_name(name: &ObjectName) -> Result<(Option<String>, String)> {
+    let idents: Vec<&Ident> = name.0.iter().filter_map(|part| part.as_ident()).collect();
+    match idents.as_slice() {
+        [name] => Ok((None, name.value.clone())),
+        // A database name in front is this database's.
+        [schema, name] | [_, schema, name] => Ok((Some(schema.value.clone()), name.value.clone())),
+        _ => Err(SqlError::syntax(format!("improper qualified name: {name}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only(text: &str) -> Parsed {
+        parse(text, false).unwrap().remove(0)
+    }
+
+    #[test]
+    fn the_labs_statements_are_read() {
+        let schema = only(include_str!("../../../../lab/1-external-schema.sql"));
+        assert!(matches!(schema.statement, Statement::CreateExternalSchema(schema) if schema.name.value == "evdata"));
+
+        let texts = parse(include_str!("../../../../lab/2-super-view.sql"), false).unwrap();
+        assert_eq!(texts.len(), 3);
+
+        let Statement::CreateMaterializedView(view) =
+            only(include_str!("../../../../lab/3-extract-view.sql")).statement
+        else {
+            panic!("not a view");
+        };
+        assert!(view.auto_refresh && view.backup);
+        assert!(matches!(view.dist, Some(DistClause::Key(SortTerm::Ordinal(6)))));
+        assert!(matches!(view.sort.as_slice(), [SortTerm::Ordinal(1)]));
+        assert!(view.query_text.starts_with("SELECT refresh_time,") && view.query_text.ends_with("< 65355"));
+        assert!(view.text.starts_with("CREATE MATERIALIZED VIEW ev_station_data_extract DISTKEY(6)"));
+
+        assert_eq!(parse(include_str!("../../../../lab/4-usage.sql"), false).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_syntax_error_tells_its_place() {
+        let error = parse("select 1;\nselect from where", false).unwrap_err();
+        assert_eq!(error.kind.sqlstate(), "42601");
+        assert_eq!(error.position, Some(18), "{error}");
+    }
+
+    #[test]
+    fn quoted_names_fold_unless_case_matters() {
+        let folded = |case_sensitive| match parse("select \"aB\", Cd", case_sensitive).unwrap().remove(0).statement {
+            Statement::Sql(statement) => statement.to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(folded(false), "SELECT \"ab\", cd");
+        assert_eq!(folded(true), "SELECT \"aB\", cd");
+    }
+}

@@ -1,0 +1,134 @@
+//! A relation as the query engine scans it: its files and, for a streaming view, its hot rows.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, DFSchema, Result, Statistics, project_schema};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::union::UnionExec;
+
+use super::{DataFile, HotRows, ReadView, Relation, Store};
+
+/// One relation in one read view.
+#[derive(Debug)]
+pub(crate) struct StoredTable {
+    relation: Arc<Relation>,
+    hot: Option<Arc<HotRows>>,
+    schema: SchemaRef,
+    /// The directory of the files as an object store sees it.
+    dir: String,
+}
+
+impl StoredTable {
+    pub(crate) fn new(store: &Store, view: &ReadView, relation: &Arc<Relation>) -> Self {
+        let dir = store.dir_of(relation).display().to_string();
+        Self {
+            relation: Arc::clone(relation),
+            hot: view.hot_rows(relation).cloned(),
+            schema: relation.arrow_schema(),
+            dir: dir.trim_start_matches('/').to_owned(),
+        }
+    }
+
+    fn file(&self, file: &DataFile) -> PartitionedFile {
+        let columns = file.stats.iter().map(|stats| ColumnStatistics {
+            null_count: Precision::Exact(stats.nulls as usize),
+            min_value: stats.min.clone().map_or(Precision::Absent, Precision::Exact),
+            max_value: stats.max.clone().map_or(Precision::Absent, Precision::Exact),
+            ..ColumnStatistics::default()
+        });
+        let statistics = Statistics {
+            num_rows: Precision::Exact(file.records as usize),
+            total_byte_size: Precision::Inexact(file.bytes as usize),
+            column_statistics: columns.collect(),
+        };
+        PartitionedFile::new(format!("{}/{}", self.dir, file.path), file.bytes as u64)
+            .with_statistics(Arc::new(statistics))
+    }
+
+    fn scan_files(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut source = ParquetSource::new(Arc::clone(&self.schema))
+            .with_table_parquet_options(state.default_table_options().parquet);
+        if let Some(filter) = conjunction(filters.iter().cloned()) {
+            let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
+            source = source.with_predicate(state.create_physical_expr(filter, &schema)?);
+        }
+        let files: FileGroup = self.relation.files.iter().map(|file| self.file(file)).collect::<Vec<_>>().into();
+        let groups = files.split_files(state.config().target_partitions());
+        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
+            .with_file_groups(groups)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+
+    fn scan_hot(
+        &self,
+        hot: &HotRows,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let batches: Vec<_> = hot.batches().cloned().collect();
+        let size = batches.len().div_ceil(state.config().target_partitions()).max(1);
+        let partitions: Vec<Vec<_>> = batches.chunks(size).map(<[_]>::to_vec).collect();
+        let exec = MemorySourceConfig::try_new_exec(&partitions, Arc::clone(&self.schema), projection.cloned())?;
+        Ok(exec)
+    }
+}
+
+#[async_trait]
+impl TableProvider for StoredTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut parts = Vec::new();
+        if !self.relation.files.is_empty() {
+            parts.push(self.scan_files(state, projection, filters, limit)?);
+        }
+        if let Some(hot) = self.hot.as_ref().filter(|hot| hot.rows() > 0) {
+            parts.push(self.scan_hot(hot, state, projection)?);
+        }
+        match parts.len() {
+            0 => {
+                let schema = project_schema(&self.schema, projection)?;
+                Ok(Arc::new(EmptyExec::new(schema)))
+            }
+            1 => Ok(parts.remove(0)),
+            _ => UnionExec::try_new(parts),
+        }
+    }
+}
