@@ -86,10 +86,20 @@ impl SqlType {
         Arc::new(self.field(name))
     }
 
+    /// A field that names the type even where Arrow's type would tell it.
+    pub(crate) fn tagged_field(self, name: &str) -> FieldRef {
+        Arc::new(Field::new(name, self.arrow(), true).with_metadata(self.metadata()))
+    }
+
+    /// The type that a field names, if it names one.
+    pub(crate) fn tag_of(field: &Field) -> Option<Self> {
+        field.metadata().get(KEY).and_then(|name| Self::parse(name))
+    }
+
     /// The type of a field, by its metadata, else by what Arrow says.
     pub fn of(field: &Field) -> Self {
-        let told = field.metadata().get(KEY).and_then(|name| Self::parse(name));
-        told.filter(|told| same_storage(&told.arrow(), field.data_type()))
+        Self::tag_of(field)
+            .filter(|told| same_storage(&told.arrow(), field.data_type()))
             .unwrap_or_else(|| Self::of_arrow(field.data_type()))
     }
 
@@ -201,6 +211,81 @@ impl SqlType {
             Self::Varbyte(_) => "blob".into(),
             Self::Super => "json".into(),
         }
+    }
+
+    /// The type's number on the wire (Redshift's for SUPER and VARBYTE).
+    pub fn oid(self) -> u32 {
+        match self {
+            Self::Boolean => 16,
+            Self::SmallInt => 21,
+            Self::Integer => 23,
+            Self::BigInt => 20,
+            Self::Real => 700,
+            Self::Double => 701,
+            Self::Decimal(..) => 1700,
+            Self::Char(_) => 1042,
+            Self::Varchar(_) => 1043,
+            Self::Date => 1082,
+            Self::Time => 1083,
+            Self::Timestamp => 1114,
+            Self::TimestampTz => 1184,
+            Self::Interval => 1186,
+            Self::Varbyte(_) => 6551,
+            Self::Super => 4000,
+            Self::Oid => 26,
+            Self::Name => 19,
+        }
+    }
+
+    /// The type's modifier on the wire: its length or precision and scale, −1 for none.
+    pub fn modifier(self) -> i32 {
+        match self {
+            Self::Decimal(precision, scale) => ((i32::from(precision) << 16) | i32::from(scale)) + 4,
+            Self::Char(length) | Self::Varchar(length) | Self::Varbyte(length) => length as i32 + 4,
+            _ => -1,
+        }
+    }
+
+    /// Bytes of a value on the wire in binary form, −1 where they vary.
+    pub fn size(self) -> i16 {
+        match self {
+            Self::Boolean => 1,
+            Self::SmallInt => 2,
+            Self::Integer | Self::Real | Self::Date | Self::Oid => 4,
+            Self::BigInt | Self::Double | Self::Time | Self::Timestamp | Self::TimestampTz => 8,
+            Self::Interval => 16,
+            Self::Name => 64,
+            _ => -1,
+        }
+    }
+
+    /// Reads back what [`Self::oid`] and [`Self::modifier`] tell.
+    pub fn of_oid(oid: u32, modifier: i32) -> Option<Self> {
+        let length = u32::try_from(modifier - 4).ok().filter(|_| modifier >= 4);
+        Some(match oid {
+            16 => Self::Boolean,
+            21 => Self::SmallInt,
+            23 => Self::Integer,
+            20 => Self::BigInt,
+            700 => Self::Real,
+            701 => Self::Double,
+            1700 => match length {
+                Some(packed) => Self::Decimal((packed >> 16) as u8, (packed & 0xffff) as i8),
+                None => Self::Decimal(38, 0),
+            },
+            1042 => Self::Char(length.unwrap_or(1)),
+            25 | 705 | 1043 => Self::Varchar(length.unwrap_or(MAX_VARCHAR)),
+            1082 => Self::Date,
+            1083 => Self::Time,
+            1114 => Self::Timestamp,
+            1184 => Self::TimestampTz,
+            1186 => Self::Interval,
+            6551 | 17 => Self::Varbyte(length.unwrap_or(MAX_VARBYTE)),
+            4000 => Self::Super,
+            26 => Self::Oid,
+            19 => Self::Name,
+            _ => return None,
+        })
     }
 
     /// PostgreSQL's internal name of the type, which names a cast's column.

@@ -24,6 +24,53 @@ pub(crate) fn cast_to(value: Expr, to: SqlType) -> Expr {
     ScalarUDF::from(Cast { to, signature: Signature::any(1, Volatility::Immutable) }).call(vec![value])
 }
 
+/// JSON text that is known to be SUPER already.
+pub(crate) fn as_super(json: Expr) -> Expr {
+    ScalarUDF::from(AsSuper { signature: Signature::any(1, Volatility::Immutable) }).call(vec![json])
+}
+
+/// Converts values that are stored into a column: what does not fit is an error, except blanks at the end.
+pub(crate) fn assign(values: &ArrayRef, from: SqlType, to: SqlType) -> Result<ArrayRef> {
+    let (SqlType::Varchar(length) | SqlType::Char(length)) = to else { return cast(values, from, to) };
+    if from == SqlType::Super {
+        return cast(values, from, to);
+    }
+    let text = as_text(values, from)?;
+    let too_long = |text: &&str| text.trim_end_matches(' ').len() > length as usize;
+    if text.iter().flatten().any(|text| too_long(&text)) {
+        let message = format!("value too long for type {to}");
+        return Err(SqlError::new(ErrorKind::StringDataRightTruncation, message).into_engine());
+    }
+    Ok(cut(&text, length as usize))
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct AsSuper {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for AsSuper {
+    fn name(&self) -> &str {
+        "as_super"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(SqlType::Super.arrow())
+    }
+
+    fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        Ok(SqlType::Super.field_ref("as_super"))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        Ok(args.args[0].clone())
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Cast {
     to: SqlType,

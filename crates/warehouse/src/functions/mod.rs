@@ -16,11 +16,12 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
-pub(crate) use cast::cast_to;
+pub(crate) use cast::{as_super, assign, cast_to};
 pub(crate) use function::Function;
+pub(crate) use json::EXTRACT_PATH_TEXT;
 pub(crate) use path::{Form, JsonPath, JsonPaths};
-pub(crate) use single_value::single_value;
-pub(crate) use super_value::{Step, navigate};
+use single_value::single_value;
+pub(crate) use super_value::{SUPER_GET, Step, navigate};
 
 /// All scalar functions of this module.
 pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {

@@ -47,15 +47,16 @@ pub(crate) fn navigate(value: Expr, step: Step) -> Expr {
     ScalarUDF::from(SuperGet::new()).call(vec![value, step])
 }
 
-/// One step of navigation. It is named by its last attribute, as Redshift names the column.
+/// The name by which the optimizer finds navigation.
+pub(crate) const SUPER_GET: &str = "super_get";
+
+/// One step of navigation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct SuperGet {
+struct SuperGet {
     signature: Signature,
 }
 
 impl SuperGet {
-    pub(crate) const NAME: &str = "super_get";
-
     fn new() -> Self {
         Self { signature: Signature::any(2, Volatility::Immutable) }
     }
@@ -63,7 +64,7 @@ impl SuperGet {
 
 impl ScalarUDFImpl for SuperGet {
     fn name(&self) -> &str {
-        Self::NAME
+        SUPER_GET
     }
 
     fn signature(&self) -> &Signature {
@@ -75,7 +76,7 @@ impl ScalarUDFImpl for SuperGet {
     }
 
     fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        Ok(SqlType::Super.field_ref(Self::NAME))
+        Ok(SqlType::Super.field_ref(SUPER_GET))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -40,7 +40,7 @@ fn name_item(item: &mut SelectItem, seen: &mut HashMap<String, usize>) {
         SelectItem::ExprWithAlias { expr, alias } => (expr, Some(alias.value.clone())),
         _ => return,
     };
-    let is_column = name.is_none() && matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+    let is_column = name.is_none() && matches!(expr, Expr::Identifier(_));
     let name = name.or_else(|| figure(expr)).unwrap_or_else(|| "?column?".into());
     let before = seen.entry(name.clone()).or_default();
     *before += 1;

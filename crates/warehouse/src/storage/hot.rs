@@ -23,9 +23,9 @@ pub(crate) struct HotRows {
     open: Vec<RecordBatch>,
     /// How far sealed and open rows reach.
     positions: Positions,
-    /// Grows with each append, so that a reader can tell one version from another.
-    pub(crate) version: u64,
-    bytes: usize,
+    /// Bytes of the log that the sealed and the open rows were made from, which they keep in memory.
+    sealed_bytes: usize,
+    open_bytes: usize,
 }
 
 impl HotRows {
@@ -48,21 +48,20 @@ impl HotRows {
         self.batches().map(RecordBatch::num_rows).sum()
     }
 
-    /// Memory that the rows hold.
+    /// Memory that the rows hold, roughly.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.sealed_bytes + self.open_bytes
     }
 
-    /// The same with more rows, reaching up to `positions`.
-    pub(crate) fn append(&self, batches: Vec<RecordBatch>, positions: Positions) -> Result<Self> {
+    /// The same with more rows, made from so many bytes of the log and reaching up to `positions`.
+    pub(crate) fn append(&self, batches: Vec<RecordBatch>, bytes: usize, positions: Positions) -> Result<Self> {
         let mut next = self.clone();
         for batch in batches.into_iter().filter(|batch| batch.num_rows() > 0) {
             next.open.push(batch);
             next.join_small()?;
         }
         next.positions = positions;
-        next.version += 1;
-        next.bytes = next.batches().map(RecordBatch::get_array_memory_size).sum();
+        next.open_bytes += bytes;
         Ok(next)
     }
 
@@ -85,6 +84,7 @@ impl HotRows {
         let mut next = self.clone();
         next.sealed.append(&mut next.open);
         next.sealed_positions.clone_from(&next.positions);
+        next.sealed_bytes += std::mem::take(&mut next.open_bytes);
         next
     }
 
@@ -97,8 +97,7 @@ impl HotRows {
     pub(crate) fn without_sealed(&self) -> Self {
         let mut next = self.clone();
         next.sealed.clear();
-        next.version += 1;
-        next.bytes = next.batches().map(RecordBatch::get_array_memory_size).sum();
+        next.sealed_bytes = 0;
         next
     }
 }

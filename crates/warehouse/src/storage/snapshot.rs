@@ -20,7 +20,7 @@ pub(crate) struct Snapshot {
     pub(crate) external_schemas: BTreeMap<String, Arc<ExternalSchema>>,
     pub(crate) relations: BTreeMap<i64, Arc<Relation>>,
     pub(crate) users: BTreeMap<String, Arc<User>>,
-    names: BTreeMap<(String, String), i64>,
+    pub(super) names: BTreeMap<(String, String), i64>,
 }
 
 /// A schema of tables.

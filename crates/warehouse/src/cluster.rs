@@ -1,0 +1,183 @@
+//! One cluster: its store, its engine, its views, its users.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use md5::{Digest, Md5};
+use tidemill_clock::{Clock, hex};
+use tidemill_iam::RoleArn;
+
+use crate::clusters::Roles;
+use crate::error::{ErrorKind, Result, SqlError};
+use crate::plan::{Engine, Streaming};
+use crate::session::Session;
+use crate::sql::{Statement, parse};
+use crate::storage::{Change, Relation, SchemaEntry, Store, User};
+use crate::views::{Compiler, Program, RoleChecker, Views};
+
+/// A running cluster.
+pub struct Cluster {
+    name: String,
+    pub(crate) store: Arc<Store>,
+    pub(crate) engine: Engine,
+    pub(crate) views: Arc<Views>,
+    pub(crate) roles: RoleChecker,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Roles associated with the cluster. Held for look-ups and replaced whole.
+    associated: RwLock<Roles>,
+    next_backend: AtomicI32,
+}
+
+/// The first user of a new cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Admin {
+    pub(crate) name: String,
+    pub(crate) md5: String,
+}
+
+/// What a cluster runs on.
+pub(crate) struct Surroundings {
+    pub(crate) roles: RoleChecker,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) slices: usize,
+}
+
+impl Cluster {
+    /// Opens the cluster in `dir`, which is made if it is new.
+    pub(crate) async fn open(
+        name: &str,
+        dir: &Path,
+        admin: &Admin,
+        associated: Roles,
+        surroundings: Surroundings,
+    ) -> Result<Arc<Self>> {
+        let Surroundings { roles, clock, slices } = surroundings;
+        let store = Arc::new(Store::open(dir, Arc::clone(&clock)).await?);
+        if store.read_view().snapshot.users.is_empty() {
+            found(&store, admin).await?;
+        }
+        let engine = Engine::new()?;
+        let compiler = ViewCompiler { store: Arc::clone(&store), engine: engine.clone(), roles: roles.clone() };
+        let views = Views::new(Arc::clone(&store), roles.clone(), Arc::clone(&clock), slices, Box::new(compiler));
+        views.start().await;
+        Ok(Arc::new(Self {
+            name: name.to_owned(),
+            store,
+            engine,
+            views,
+            roles,
+            clock,
+            associated: RwLock::new(associated),
+            next_backend: AtomicI32::new(1),
+        }))
+    }
+
+    /// The cluster's identifier.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// MD5 of a user's password and name in hexadecimal, if there is such a user.
+    pub fn password_hash(&self, user: &str) -> Option<String> {
+        self.store.read_view().snapshot.users.get(user).map(|user| user.md5.clone())
+    }
+
+    /// Opens a session for a user who has proved who they are.
+    pub fn session(self: &Arc<Self>, user: &str, database: &str) -> Result<Session> {
+        if database != crate::plan::DATABASE {
+            let message = format!("database \"{database}\" does not exist");
+            return Err(SqlError::new(ErrorKind::UndefinedDatabase, message));
+        }
+        let backend = self.next_backend.fetch_add(1, Ordering::Relaxed);
+        Ok(Session::new(Arc::clone(self), user, backend))
+    }
+
+    /// Commits changes and lets views follow them.
+    pub(crate) async fn commit(&self, changes: Vec<Change>) -> Result<()> {
+        let touched: Vec<i64> = changes.iter().filter_map(touched_view).collect();
+        self.store.commit(changes).await?;
+        touched.into_iter().for_each(|view| self.views.sync(view));
+        Ok(())
+    }
+
+    pub(crate) fn has_role(&self, role: &RoleArn) -> bool {
+        self.associated().arns.iter().any(|arn| arn == role.as_str())
+    }
+
+    pub(crate) fn default_role(&self) -> Option<String> {
+        self.associated().default
+    }
+
+    pub(crate) fn set_roles(&self, roles: Roles) {
+        *self.associated.write().unwrap_or_else(PoisonError::into_inner) = roles;
+    }
+
+    /// Stops background work and writes everything to disk.
+    pub(crate) async fn close(&self) {
+        self.views.stop().await;
+        self.store.close().await;
+    }
+
+    /// Stops background work on data that is about to be removed.
+    pub(crate) async fn abandon(&self) {
+        self.views.abandon();
+        self.store.close().await;
+    }
+
+    fn associated(&self) -> Roles {
+        self.associated.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The hash that is kept of a password (PostgreSQL, Redshift: `md5` and the MD5 of password and name).
+pub(crate) fn password_hash(user: &str, password: &str) -> String {
+    hex(&Md5::digest(format!("{password}{user}")))
+}
+
+/// The contents of a new cluster: the schema `public` and the admin user.
+async fn found(store: &Store, admin: &Admin) -> Result<()> {
+    let public = SchemaEntry { id: store.new_id(), name: "public".into(), owner: admin.name.clone() };
+    let user = User { id: store.new_id(), name: admin.name.clone(), md5: admin.md5.clone(), superuser: true };
+    store.commit(vec![Change::CreateSchema(public), Change::PutUser(user)]).await
+}
+
+/// The view whose background work a change may start or stop.
+fn touched_view(change: &Change) -> Option<i64> {
+    match change {
+        Change::CreateRelation(relation) if relation.streaming().is_some() => Some(relation.id),
+        Change::DropRelation(id) | Change::SetAutoRefresh { relation: id, .. } => Some(*id),
+        _ => None,
+    }
+}
+
+/// Compiles views by their stored definition.
+struct ViewCompiler {
+    store: Arc<Store>,
+    engine: Engine,
+    roles: RoleChecker,
+}
+
+#[async_trait]
+impl Compiler for ViewCompiler {
+    async fn compile(&self, relation: &Relation) -> Result<Program> {
+        let (_, query) = relation.view_definition().unwrap_or_default();
+        let statement = parse(query, false)?.into_iter().next().map(|parsed| parsed.statement);
+        let Some(Statement::Sql(statement)) = statement else {
+            return Err(SqlError::new(ErrorKind::Internal, "the definition of the view is not a query"));
+        };
+        let facts = crate::system::Facts { user: relation.owner.clone() };
+        let streaming = Streaming::Allowed(Arc::clone(&self.roles.streams));
+        let catalog =
+            crate::plan::StatementCatalog::new(Arc::clone(&self.store), self.store.read_view(), facts, streaming);
+        let planner = self.engine.planner(Arc::new(catalog), &relation.schema);
+        let mut statement = *statement;
+        if let datafusion::sql::sqlparser::ast::Statement::Query(query) = &mut statement {
+            crate::sql::name_outputs(query);
+        }
+        let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));
+        let plan = planner.statement_to_plan(statement).await?;
+        Program::compile(&planner, &plan).await
+    }
+}

@@ -1,0 +1,43 @@
+//! Casts that a statement writes become Redshift's. Casts that the engine adds itself have no tagged field and
+//! stay as they are.
+
+use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::optimizer::AnalyzerRule;
+
+use crate::functions::cast_to;
+use crate::types::SqlType;
+
+#[derive(Debug)]
+pub(super) struct RedshiftCasts;
+
+impl AnalyzerRule for RedshiftCasts {
+    fn name(&self) -> &str {
+        "redshift_casts"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.transform_up_with_subqueries(|plan| {
+            let names = NamePreserver::new(&plan);
+            plan.map_expressions(|expr| {
+                let name = names.save(&expr);
+                Ok(expr.transform_up(rewrite)?.update_data(|expr| name.restore(expr)))
+            })
+        })
+        .map(|plan| plan.data)?
+        .recompute_schema()
+    }
+}
+
+fn rewrite(expr: Expr) -> Result<Transformed<Expr>> {
+    match expr {
+        Expr::Cast(cast) => match SqlType::tag_of(&cast.field) {
+            Some(to) => Ok(Transformed::yes(cast_to(*cast.expr, to))),
+            None => Ok(Transformed::no(Expr::Cast(cast))),
+        },
+        expr => Ok(Transformed::no(expr)),
+    }
+}

@@ -1,0 +1,78 @@
+//! The query engine, set up for Redshift.
+
+use std::sync::Arc;
+
+use datafusion::catalog::CatalogProviderList;
+use datafusion::execution::context::{SessionConfig, SessionState};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::optimizer::Analyzer;
+
+use super::DATABASE;
+use super::casts::RedshiftCasts;
+use super::fuse::FuseJsonPaths;
+use super::super_planner::SuperNavigation;
+use super::type_planner::RedshiftTypes;
+use crate::error::Result;
+use crate::{functions, system};
+
+/// Part of the machine's memory that queries of a cluster may use together.
+const MEMORY_FRACTION: f64 = 0.5;
+/// Assumed where the machine does not tell its memory.
+const DEFAULT_MEMORY: usize = 4 << 30;
+
+/// The engine of one cluster. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Engine {
+    state: SessionState,
+}
+
+impl Engine {
+    pub(crate) fn new() -> Result<Self> {
+        let mut config = SessionConfig::new().with_default_catalog_and_schema(DATABASE, "public");
+        let options = config.options_mut();
+        options.sql_parser.enable_ident_normalization = false;
+        options.sql_parser.collect_spans = true;
+        options.sql_parser.parse_float_as_decimal = true;
+        options.execution.parquet.pushdown_filters = true;
+        options.execution.parquet.schema_force_view_types = true;
+        options.catalog.create_default_catalog_and_schema = false;
+        let runtime = RuntimeEnvBuilder::new().with_memory_limit(memory(), MEMORY_FRACTION).build_arc()?;
+        let mut analyzer_rules = Analyzer::new().rules;
+        analyzer_rules.insert(0, Arc::new(RedshiftCasts));
+        let mut state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_type_planner(Arc::new(RedshiftTypes))
+            .with_analyzer_rules(analyzer_rules)
+            .with_optimizer_rule(Arc::new(FuseJsonPaths))
+            .build();
+        use datafusion::execution::FunctionRegistry;
+        state.register_expr_planner(Arc::new(SuperNavigation))?;
+        for function in functions::scalar_functions().into_iter().chain(system::functions()) {
+            state.register_udf(function)?;
+        }
+        for function in functions::aggregate_functions() {
+            state.register_udaf(function)?;
+        }
+        Ok(Self { state })
+    }
+
+    /// A planner that sees `catalog`, whose unqualified names are in `schema`.
+    pub(crate) fn planner(&self, catalog: Arc<dyn CatalogProviderList>, schema: &str) -> SessionState {
+        let config = self.state.config().clone().with_default_catalog_and_schema(DATABASE, schema);
+        SessionStateBuilder::new_from_existing(self.state.clone())
+            .with_config(config)
+            .with_catalog_list(catalog)
+            .build()
+    }
+}
+
+/// Bytes of memory that this machine has.
+fn memory() -> usize {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = total.and_then(|total| total.trim().strip_suffix(" kB")?.parse::<usize>().ok());
+    kib.map_or(DEFAULT_MEMORY, |kib| kib << 10)
+}

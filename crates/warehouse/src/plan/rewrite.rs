@@ -1,0 +1,240 @@
+//! Rewrites of a statement's syntax tree before it is planned.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, ObjectName, Query, SelectItem, SetExpr, Value, VisitMut, VisitorMut,
+};
+
+use crate::error::{ErrorKind, Result, SqlError};
+use crate::sql::name_outputs;
+
+/// What session functions give: fixed for one statement.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionValues {
+    pub(crate) user: String,
+    pub(crate) database: String,
+    pub(crate) schema: String,
+    pub(crate) backend: i32,
+    pub(crate) version: String,
+    /// Microseconds since the epoch.
+    pub(crate) now: i64,
+}
+
+/// Prepares a query for the planner: names its outputs, and puts in what the planner does not know.
+pub(crate) fn prepare_query(query: &mut Query, values: &SessionValues) {
+    name_outputs(query);
+    // Never breaks off.
+    let _ = query.visit(&mut Prepare { values });
+}
+
+struct Prepare<'v> {
+    values: &'v SessionValues,
+}
+
+impl VisitorMut for Prepare<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Subquery(query) => make_single(query),
+            Expr::BinaryOp { op, .. } => {
+                if let Some(plain) = plain_operator(op) {
+                    *op = plain;
+                }
+            }
+            Expr::Function(function) => {
+                unqualify(&mut function.name);
+                if let Some(value) = self.session_value(function) {
+                    *expr = value;
+                }
+            }
+            Expr::Identifier(ident) if ident.quote_style.is_none() => {
+                if let Some(value) = self.session_word(&ident.value) {
+                    *expr = value;
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Prepare<'_> {
+    fn session_value(&self, function: &Function) -> Option<Expr> {
+        let name = function.name.0.last()?.as_ident()?.value.to_lowercase();
+        let is_empty = match &function.args {
+            FunctionArguments::None => true,
+            FunctionArguments::List(list) => list.args.is_empty(),
+            FunctionArguments::Subquery(_) => false,
+        };
+        if !is_empty {
+            return None;
+        }
+        match name.as_str() {
+            "current_database" => Some(text(&self.values.database)),
+            "current_schema" => Some(text(&self.values.schema)),
+            "version" => Some(text(&self.values.version)),
+            "pg_backend_pid" => Some(number(i64::from(self.values.backend))),
+            "getdate" | "now" => Some(time(self.values.now / 1_000_000 * 1_000_000, name == "now")),
+            _ => self.session_word(&name),
+        }
+    }
+
+    fn session_word(&self, word: &str) -> Option<Expr> {
+        match word {
+            "current_user" | "session_user" | "user" | "current_user_id" => Some(text(&self.values.user)),
+            "sysdate" => Some(time(self.values.now, false)),
+            _ => None,
+        }
+    }
+}
+
+/// `OPERATOR(pg_catalog.~)` is `~`.
+fn plain_operator(op: &BinaryOperator) -> Option<BinaryOperator> {
+    let BinaryOperator::PGCustomBinaryOperator(parts) = op else { return None };
+    Some(match parts.last()?.as_str() {
+        "~" => BinaryOperator::PGRegexMatch,
+        "!~" => BinaryOperator::PGRegexNotMatch,
+        "~*" => BinaryOperator::PGRegexIMatch,
+        "!~*" => BinaryOperator::PGRegexNotIMatch,
+        "=" => BinaryOperator::Eq,
+        "<>" => BinaryOperator::NotEq,
+        _ => return None,
+    })
+}
+
+/// Functions are not in schemas; `pg_catalog` in front of one says nothing.
+fn unqualify(name: &mut ObjectName) {
+    if name.0.len() == 2 && name.0[0].as_ident().is_some_and(|schema| schema.value == "pg_catalog") {
+        name.0.remove(0);
+    }
+}
+
+/// A subquery used as a value has at most one row; the engine wants to see that from its form.
+fn make_single(query: &mut Query) {
+    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    let grouped = !matches!(&select.group_by, datafusion::sql::sqlparser::ast::GroupByExpr::Expressions(exprs, _) if exprs.is_empty());
+    if grouped || query.limit_clause.is_some() || select.distinct.is_some() || select.projection.len() != 1 {
+        return;
+    }
+    let (expr, alias) = match &mut select.projection[0] {
+        SelectItem::UnnamedExpr(expr) => (expr, None),
+        SelectItem::ExprWithAlias { expr, alias } => (expr, Some(alias.clone())),
+        _ => return,
+    };
+    if has_aggregate(expr) {
+        return;
+    }
+    let single = call("single_value", expr.clone());
+    select.projection[0] = match alias {
+        Some(alias) => SelectItem::ExprWithAlias { expr: single, alias },
+        None => SelectItem::UnnamedExpr(single),
+    };
+}
+
+/// Whether an expression calls an aggregate. Window functions and inner queries are not looked into, as
+/// `single_value` of them is right too.
+fn has_aggregate(expr: &Expr) -> bool {
+    struct Finder;
+    impl datafusion::sql::sqlparser::ast::Visitor for Finder {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            const AGGREGATES: [&str; 12] = [
+                "count",
+                "sum",
+                "avg",
+                "min",
+                "max",
+                "listagg",
+                "median",
+                "stddev",
+                "variance",
+                "bool_or",
+                "bool_and",
+                "single_value",
+            ];
+            match expr {
+                Expr::Function(function) if AGGREGATES.contains(&function.name.to_string().to_lowercase().as_str()) => {
+                    ControlFlow::Break(())
+                }
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    datafusion::sql::sqlparser::ast::Visit::visit(expr, &mut Finder).is_break()
+}
+
+/// Puts the values of parameters, as text, in the places of `$1`, `$2`, ….
+pub(crate) fn bind_parameters<T: VisitMut>(tree: &mut T, parameters: &[Option<String>]) -> Result<()> {
+    match tree.visit(&mut Bind { parameters }) {
+        ControlFlow::Break(missing) => {
+            Err(SqlError::new(ErrorKind::InvalidParameterValue, format!("there is no parameter {missing}")))
+        }
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+struct Bind<'p> {
+    parameters: &'p [Option<String>],
+}
+
+impl VisitorMut for Bind<'_> {
+    type Break = String;
+
+    fn pre_visit_value(&mut self, value: &mut datafusion::sql::sqlparser::ast::ValueWithSpan) -> ControlFlow<String> {
+        let Value::Placeholder(name) = &value.value else { return ControlFlow::Continue(()) };
+        let place = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok()?.checked_sub(1));
+        match place.and_then(|place| self.parameters.get(place)) {
+            None => ControlFlow::Break(name.clone()),
+            Some(None) => {
+                value.value = Value::Null;
+                ControlFlow::Continue(())
+            }
+            Some(Some(text)) => {
+                value.value = Value::SingleQuotedString(text.clone());
+                ControlFlow::Continue(())
+            }
+        }
+    }
+}
+
+fn text(value: &str) -> Expr {
+    Expr::Value(Value::SingleQuotedString(value.to_owned()).with_empty_span())
+}
+
+fn number(value: i64) -> Expr {
+    Expr::Value(Value::Number(value.to_string(), false).with_empty_span())
+}
+
+/// A constant timestamp, with or without time zone.
+fn time(micros: i64, with_zone: bool) -> Expr {
+    use datafusion::sql::sqlparser::ast::TimezoneInfo;
+    let time = chrono::DateTime::from_timestamp_micros(micros).unwrap_or_default();
+    let zone = if with_zone { TimezoneInfo::WithTimeZone } else { TimezoneInfo::None };
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(text(&time.format("%Y-%m-%d %H:%M:%S%.6f").to_string())),
+        data_type: DataType::Timestamp(None, zone),
+        array: false,
+        format: None,
+    }
+}
+
+fn call(name: &str, argument: Expr) -> Expr {
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))],
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}

@@ -1,0 +1,49 @@
+//! Navigation of SUPER: `payload.items[0].price`.
+
+use datafusion::arrow::datatypes::Field;
+use datafusion::common::{Column, DFSchema, Result, ScalarValue, TableReference};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawFieldAccessExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess};
+
+use crate::functions::{Step, navigate};
+use crate::types::SqlType;
+
+#[derive(Debug)]
+pub(super) struct SuperNavigation;
+
+impl ExprPlanner for SuperNavigation {
+    fn plan_compound_identifier(
+        &self,
+        field: &Field,
+        qualifier: Option<&TableReference>,
+        nested_names: &[String],
+    ) -> Result<PlannerResult<Vec<Expr>>> {
+        if SqlType::of(field) != SqlType::Super {
+            return Ok(PlannerResult::Original(Vec::new()));
+        }
+        let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+        let path = nested_names.iter().fold(column, |value, name| navigate(value, Step::Key(name.clone())));
+        Ok(PlannerResult::Planned(path))
+    }
+
+    fn plan_field_access(
+        &self,
+        expr: RawFieldAccessExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawFieldAccessExpr>> {
+        let (_, field) = expr.expr.to_field(schema)?;
+        let step = match &expr.field_access {
+            _ if SqlType::of(&field) != SqlType::Super => None,
+            GetFieldAccess::NamedStructField { name } => Step::of(name),
+            GetFieldAccess::ListIndex { key } => match &**key {
+                Expr::Literal(value @ ScalarValue::Int64(_), _) => Step::of(value),
+                _ => None,
+            },
+            GetFieldAccess::ListRange { .. } => None,
+        };
+        Ok(match step {
+            Some(step) => PlannerResult::Planned(navigate(expr.expr, step)),
+            None => PlannerResult::Original(expr),
+        })
+    }
+}

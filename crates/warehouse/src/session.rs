@@ -1,0 +1,250 @@
+//! A session: one client's settings and transaction, and the running of its statements.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::context::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::Statement as EngineStatement;
+use datafusion::sql::sqlparser::ast::{ObjectName, Query, Statement as SqlStatement};
+
+use crate::cluster::Cluster;
+use crate::error::{ErrorKind, Result, SqlError};
+use crate::plan::{DATABASE, SessionValues, StatementCatalog, Streaming, prepare_query};
+use crate::settings::Settings;
+use crate::sql::{Parsed, Statement, parse, position_of, split_name};
+use crate::statements;
+use crate::storage::{Change, ReadView};
+use crate::system::Facts;
+use crate::types::SqlType;
+
+/// What `version()` says.
+const VERSION: &str = concat!(
+    "PostgreSQL 8.0.2 on x86_64-pc-linux-gnu, compiled by rustc, Redshift 1.0.0 (Tidemill ",
+    env!("CARGO_PKG_VERSION"),
+    ")"
+);
+
+/// One client's session.
+pub struct Session {
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) user: String,
+    pub(crate) settings: Settings,
+    backend: i32,
+    transaction: Option<Transaction>,
+    notices: Vec<String>,
+}
+
+/// A transaction block.
+struct Transaction {
+    base: ReadView,
+    changes: Vec<Change>,
+    failed: bool,
+}
+
+/// Where a session stands between statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionState {
+    /// No transaction block is open.
+    Idle,
+    /// One is open.
+    Open,
+    /// One is open and an error has ended its effect.
+    Failed,
+}
+
+/// A statement that was read and can be run.
+#[derive(Debug, Clone)]
+pub struct Prepared(Parsed);
+
+/// What a statement takes and gives, known before it runs.
+#[derive(Debug, Clone)]
+pub struct Description {
+    /// The types of `$1`, `$2`, ….
+    pub parameters: Vec<SqlType>,
+    /// The columns of its rows; none if it returns no rows.
+    pub columns: Option<SchemaRef>,
+}
+
+/// What a statement did.
+pub enum Outcome {
+    /// It returns rows.
+    Rows(SendableRecordBatchStream),
+    /// It is done; the command tag says what was.
+    Done(String),
+}
+
+impl Prepared {
+    /// The statement as it was written.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+}
+
+impl Session {
+    pub(crate) fn new(cluster: Arc<Cluster>, user: &str, backend: i32) -> Self {
+        let (settings, notices) = (Settings::default(), Vec::new());
+        Self { cluster, user: user.to_owned(), settings, backend, transaction: None, notices }
+    }
+
+    /// Reads the statements of a text, which semicolons separate.
+    pub fn parse(&self, text: &str) -> Result<Vec<Prepared>> {
+        let case_sensitive = self.settings.is_on("enable_case_sensitive_identifier");
+        Ok(parse(text, case_sensitive)?.into_iter().map(Prepared).collect())
+    }
+
+    /// Tells what a statement takes and gives, without running it.
+    pub async fn describe(&self, prepared: &Prepared) -> Result<Description> {
+        match &prepared.0.statement {
+            Statement::Sql(statement) => statements::describe(self, statement, &prepared.0.text).await,
+            _ => Ok(Description { parameters: Vec::new(), columns: None }),
+        }
+    }
+
+    /// Runs a statement. Parameters are texts, none for NULL.
+    pub async fn execute(&mut self, prepared: &Prepared, parameters: &[Option<String>]) -> Result<Outcome> {
+        if self.state() == TransactionState::Failed && !ends_transaction(&prepared.0.statement) {
+            let message = "current transaction is aborted, commands ignored until end of transaction block";
+            return Err(SqlError::new(ErrorKind::InFailedTransaction, message));
+        }
+        let outcome = statements::run(self, &prepared.0, parameters).await;
+        if outcome.is_err()
+            && let Some(transaction) = &mut self.transaction
+        {
+            transaction.failed = true;
+        }
+        outcome
+    }
+
+    /// Where the session stands.
+    pub fn state(&self) -> TransactionState {
+        match &self.transaction {
+            None => TransactionState::Idle,
+            Some(transaction) if transaction.failed => TransactionState::Failed,
+            Some(_) => TransactionState::Open,
+        }
+    }
+
+    /// Messages for the client that came up since the last call.
+    pub fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// The value of a setting.
+    pub fn setting(&self, name: &str) -> Result<&str> {
+        self.settings.get(name)
+    }
+
+    /// Changes a setting, as a client's start-up message may.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        self.settings.set(name, value)
+    }
+
+    pub(crate) fn notice(&mut self, message: String) {
+        self.notices.push(message);
+    }
+
+    /// Opens a transaction block.
+    pub(crate) fn begin(&mut self) {
+        if self.transaction.is_some() {
+            self.notice("WARNING: there is already a transaction in progress".into());
+            return;
+        }
+        let base = self.cluster.store.read_view();
+        self.transaction = Some(Transaction { base, changes: Vec::new(), failed: false });
+    }
+
+    /// Ends a transaction block, for good or not. Returns the command tag.
+    pub(crate) async fn end(&mut self, commit: bool) -> Result<&'static str> {
+        match self.transaction.take() {
+            Some(transaction) if commit && !transaction.failed => {
+                self.cluster.commit(transaction.changes).await?;
+                Ok("COMMIT")
+            }
+            // A failed block is rolled back whatever the client says.
+            Some(_) => Ok("ROLLBACK"),
+            None if commit => Ok("COMMIT"),
+            None => Ok("ROLLBACK"),
+        }
+    }
+
+    /// What a statement reads now.
+    pub(crate) fn read_view(&self) -> Result<ReadView> {
+        match &self.transaction {
+            Some(transaction) => transaction.base.with(&transaction.changes),
+            None => Ok(self.cluster.store.read_view()),
+        }
+    }
+
+    /// Makes changes: at once, or at the end of the open transaction.
+    pub(crate) async fn change(&mut self, changes: Vec<Change>) -> Result<()> {
+        match &mut self.transaction {
+            None => self.cluster.commit(changes).await,
+            Some(transaction) => {
+                let before = transaction.changes.len();
+                transaction.changes.extend(changes);
+                let applied = transaction.base.with(&transaction.changes);
+                if applied.is_err() {
+                    transaction.changes.truncate(before);
+                }
+                applied.map(drop)
+            }
+        }
+    }
+
+    /// Commits what the open transaction has done so far, and goes on in it with a new view: for statements that
+    /// are transactions of their own (Redshift: REFRESH, TRUNCATE).
+    pub(crate) async fn commit_so_far(&mut self) -> Result<()> {
+        if let Some(transaction) = &mut self.transaction {
+            self.cluster.commit(std::mem::take(&mut transaction.changes)).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets the open transaction see what was committed since it began.
+    pub(crate) fn renew_view(&mut self) {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.base = self.cluster.store.read_view();
+        }
+    }
+
+    /// The schema and name of a relation that a statement names.
+    pub(crate) fn resolve(&self, name: &ObjectName) -> Result<(String, String)> {
+        let (schema, name) = split_name(name)?;
+        Ok((schema.unwrap_or_else(|| self.settings.schema()), name))
+    }
+
+    /// A planner over what this session sees now.
+    pub(crate) fn planner(&self, streaming: Streaming) -> Result<SessionState> {
+        let facts = Facts { user: self.user.clone() };
+        let catalog = StatementCatalog::new(Arc::clone(&self.cluster.store), self.read_view()?, facts, streaming);
+        Ok(self.cluster.engine.planner(Arc::new(catalog), &self.settings.schema()))
+    }
+
+    /// Plans a query. `text` is the statement, for places in errors.
+    pub(crate) async fn plan(&self, planner: &SessionState, query: &Query, text: &str) -> Result<LogicalPlan> {
+        let mut query = query.clone();
+        prepare_query(&mut query, &self.values());
+        let statement = EngineStatement::Statement(Box::new(SqlStatement::Query(Box::new(query))));
+        planner.statement_to_plan(statement).await.map_err(|error| {
+            let place = position_of(text, &error);
+            SqlError::from(error).at(place)
+        })
+    }
+
+    fn values(&self) -> SessionValues {
+        SessionValues {
+            user: self.user.clone(),
+            database: DATABASE.to_owned(),
+            schema: self.settings.schema(),
+            backend: self.backend,
+            version: VERSION.to_owned(),
+            now: self.cluster.clock.now().micros(),
+        }
+    }
+}
+
+fn ends_transaction(statement: &Statement) -> bool {
+    matches!(statement, Statement::Sql(sql) if matches!(**sql, SqlStatement::Commit { .. } | SqlStatement::Rollback { .. }))
+}

@@ -1,0 +1,78 @@
+//! Session settings: `SET`, `SHOW`, `RESET`.
+
+use std::collections::BTreeMap;
+
+use crate::error::{ErrorKind, Result, SqlError};
+
+/// The settings that exist, with their values at the start of a session.
+pub(crate) const DEFAULTS: &[(&str, &str)] = &[
+    ("application_name", ""),
+    ("client_encoding", "UTF8"),
+    ("client_min_messages", "notice"),
+    ("datestyle", "ISO, MDY"),
+    ("enable_case_sensitive_identifier", "off"),
+    ("extra_float_digits", "0"),
+    ("integer_datetimes", "on"),
+    ("query_group", "default"),
+    ("readonly", "off"),
+    ("search_path", "\"$user\", public"),
+    ("server_encoding", "UNICODE"),
+    ("server_version", "8.0.2"),
+    ("standard_conforming_strings", "on"),
+    ("statement_timeout", "0"),
+    ("timezone", "UTC"),
+    ("transaction_isolation", "SERIALIZABLE"),
+];
+
+/// The settings of a session.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
+    changed: BTreeMap<String, String>,
+}
+
+impl Settings {
+    pub(crate) fn get(&self, name: &str) -> Result<&str> {
+        let name = name.to_lowercase();
+        if let Some(value) = self.changed.get(&name) {
+            return Ok(value);
+        }
+        let default = DEFAULTS.iter().find(|(known, _)| *known == name);
+        default.map(|(_, value)| *value).ok_or_else(|| unknown(&name))
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        let name = name.to_lowercase();
+        if !DEFAULTS.iter().any(|(known, _)| *known == name) {
+            return Err(unknown(&name));
+        }
+        if name == "client_encoding" && !matches!(value.to_lowercase().as_str(), "utf8" | "utf-8" | "unicode") {
+            let message = format!("invalid value for parameter \"client_encoding\": \"{value}\"");
+            return Err(SqlError::new(ErrorKind::InvalidParameterValue, message));
+        }
+        self.changed.insert(name, value.to_owned());
+        Ok(())
+    }
+
+    pub(crate) fn reset(&mut self, name: &str) {
+        self.changed.remove(&name.to_lowercase());
+    }
+
+    pub(crate) fn reset_all(&mut self) {
+        self.changed.clear();
+    }
+
+    pub(crate) fn is_on(&self, name: &str) -> bool {
+        self.get(name).is_ok_and(|value| matches!(value.to_lowercase().as_str(), "on" | "true" | "1" | "yes"))
+    }
+
+    /// The schema of names that do not tell theirs: the first in the search path that is not the user's own.
+    pub(crate) fn schema(&self) -> String {
+        let path = self.get("search_path").unwrap_or_default();
+        let mut names = path.split(',').map(|name| name.trim().trim_matches(['"', '\'']));
+        names.find(|name| !name.is_empty() && *name != "$user").unwrap_or("public").to_owned()
+    }
+}
+
+fn unknown(name: &str) -> SqlError {
+    SqlError::new(ErrorKind::UndefinedObject, format!("unrecognized configuration parameter \"{name}\""))
+}

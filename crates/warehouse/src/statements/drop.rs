@@ -1,0 +1,87 @@
+//! DROP TABLE, DROP MATERIALIZED VIEW, DROP SCHEMA.
+
+use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType};
+
+use crate::error::{ErrorKind, Result, SqlError};
+use crate::session::{Outcome, Session};
+use crate::sql::{DropMaterializedView, split_name};
+use crate::storage::{Change, Snapshot};
+
+pub(super) async fn run(
+    session: &mut Session,
+    kind: ObjectType,
+    names: &[ObjectName],
+    if_exists: bool,
+    cascade: bool,
+) -> Result<Outcome> {
+    let tag = match kind {
+        ObjectType::Table => "DROP TABLE",
+        ObjectType::Schema => "DROP SCHEMA",
+        other => return Err(SqlError::unsupported(format!("DROP {other} is not supported"))),
+    };
+    let mut changes = Vec::new();
+    for name in names {
+        match kind {
+            ObjectType::Schema => changes.extend(schema(session, name, if_exists, cascade)?),
+            _ => changes.extend(relation(session, name, if_exists, false)?),
+        }
+    }
+    session.change(changes).await?;
+    Ok(Outcome::Done(tag.into()))
+}
+
+pub(super) async fn materialized_views(session: &mut Session, drop: &DropMaterializedView) -> Result<Outcome> {
+    let mut changes = Vec::new();
+    for name in &drop.names {
+        changes.extend(relation(session, name, drop.if_exists, true)?);
+    }
+    session.change(changes).await?;
+    Ok(Outcome::Done("DROP MATERIALIZED VIEW".into()))
+}
+
+fn relation(session: &mut Session, name: &ObjectName, if_exists: bool, is_view: bool) -> Result<Option<Change>> {
+    let (schema, name) = session.resolve(name)?;
+    let view = session.read_view()?;
+    let found = match view.snapshot.expect_relation(&schema, &name) {
+        Ok(found) => found,
+        Err(_) if if_exists => {
+            session.notice(format!("\"{name}\" does not exist, skipping"));
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    if found.is_view() != is_view {
+        let (what, hint) = match is_view {
+            true => ("a materialized view", "Use DROP TABLE to remove a table."),
+            false => ("a table", "Use DROP MATERIALIZED VIEW to remove a materialized view."),
+        };
+        return Err(SqlError::new(ErrorKind::WrongObjectType, format!("\"{name}\" is not {what}")).with_hint(hint));
+    }
+    Ok(Some(Change::DropRelation(found.id)))
+}
+
+fn schema(session: &mut Session, name: &ObjectName, if_exists: bool, cascade: bool) -> Result<Vec<Change>> {
+    let (_, name) = split_name(name)?;
+    let snapshot = session.read_view()?.snapshot;
+    if !snapshot.has_schema(&name) && if_exists {
+        session.notice(format!("schema \"{name}\" does not exist, skipping"));
+        return Ok(Vec::new());
+    }
+    let dependents = dependents(&snapshot, &name);
+    if !dependents.is_empty() && !cascade {
+        let message = format!("cannot drop schema {name} because other objects depend on it");
+        return Err(SqlError::new(ErrorKind::DependentObjectsStillExist, message)
+            .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
+    }
+    let mut changes: Vec<Change> = dependents.into_iter().map(Change::DropRelation).collect();
+    changes.push(Change::DropSchema(name));
+    Ok(changes)
+}
+
+/// The relations in a schema, and the views over streams of an external one.
+fn dependents(snapshot: &Snapshot, schema: &str) -> Vec<i64> {
+    let depends = snapshot.relations.values().filter(|relation| {
+        relation.schema == schema || relation.streaming().is_some_and(|view| view.external_schema == schema)
+    });
+    depends.map(|relation| relation.id).collect()
+}

@@ -1,0 +1,68 @@
+//! System relations and functions: PostgreSQL's catalog as Redshift has it, and Redshift's own views.
+//! Each relation is a list of columns and a function that makes its rows from a read view.
+
+mod functions;
+mod ids;
+mod information;
+mod postgres;
+mod redshift;
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::Schema;
+use datafusion::catalog::{MemTable, TableProvider};
+use datafusion::common::{Result, ScalarValue};
+
+use crate::storage::ReadView;
+use crate::types::SqlType;
+
+pub(crate) use functions::functions;
+
+/// What system relations tell besides the catalog.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    pub(crate) user: String,
+}
+
+/// One system relation.
+struct SystemRelation {
+    name: &'static str,
+    columns: &'static [(&'static str, SqlType)],
+    rows: fn(&ReadView, &Facts) -> Vec<Vec<ScalarValue>>,
+}
+
+/// The system relation of this name, if the schema may hold one.
+pub(crate) fn relation(
+    schema: &str,
+    name: &str,
+    view: &ReadView,
+    facts: &Facts,
+) -> Result<Option<Arc<dyn TableProvider>>> {
+    let relations: &[SystemRelation] = match schema {
+        "information_schema" => information::RELATIONS,
+        _ if redshift::RELATIONS.iter().any(|relation| relation.name == name) => redshift::RELATIONS,
+        _ => postgres::RELATIONS,
+    };
+    let Some(found) = relations.iter().find(|relation| relation.name == name) else { return Ok(None) };
+    let fields: Vec<_> = found.columns.iter().map(|(name, sql_type)| sql_type.field(*name)).collect();
+    let schema = Arc::new(Schema::new(fields));
+    let rows = (found.rows)(view, facts);
+    let column = |place: usize, sql_type: SqlType| -> Result<ArrayRef> {
+        if rows.is_empty() {
+            return Ok(datafusion::arrow::array::new_empty_array(&sql_type.arrow()));
+        }
+        let values = rows.iter().map(|row| row[place].cast_to(&sql_type.arrow()));
+        ScalarValue::iter_to_array(values.collect::<Result<Vec<_>>>()?)
+    };
+    let columns = found.columns.iter().enumerate().map(|(place, (_, sql_type))| column(place, *sql_type));
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+    let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), columns.collect::<Result<_>>()?, &options)?;
+    Ok(Some(Arc::new(MemTable::try_new(schema, vec![vec![batch]])?)))
+}
+
+/// A row from values of any kind.
+macro_rules! row {
+    ($($value:expr),* $(,)?) => { vec![$(datafusion::common::ScalarValue::from($value)),*] };
+}
+use row;
