@@ -20,7 +20,7 @@ impl Random for SystemRandom {
     }
 }
 
-impl dyn Random {
+impl dyn Random + '_ {
     /// `length` characters drawn evenly from `alphabet` (at most 256 of them).
     pub fn text(&self, alphabet: &[u8], length: usize) -> String {
         let fair = 256 - 256 % alphabet.len();

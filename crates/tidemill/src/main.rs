@@ -1,1 +1,42 @@
-fn main() {}
+//! The `tidemill` command: configuration, wiring, and the lab.
+
+mod addresses;
+mod credentials;
+mod env;
+mod generate;
+mod kinesis_sink;
+mod lab;
+mod options;
+mod serve;
+mod sql;
+mod sql_client;
+
+use clap::Parser;
+
+use options::{Command, Options};
+
+/// What a command fails with: shown to the user as it is.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    let options = Options::parse();
+    let filter = tracing_subscriber::EnvFilter::try_new(&options.log).unwrap_or_default();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // One cryptography provider for every TLS connection of the process; set once, so it cannot fail.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let done = match options.command {
+        Command::Serve(serve) => serve::run(serve).await,
+        Command::Env(env) => env::run(&env),
+        Command::Generate(generate) => generate::run(generate).await,
+        Command::Sql(sql) => sql::run(sql).await,
+        Command::Lab(lab) => lab::run(lab).await,
+    };
+    match done {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tidemill: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

@@ -167,10 +167,8 @@ impl Compiler for ViewCompiler {
         let Some(Statement::Sql(statement)) = statement else {
             return Err(SqlError::new(ErrorKind::Internal, "the definition of the view is not a query"));
         };
-        let facts = crate::system::Facts { user: relation.owner.clone() };
         let streaming = Streaming::Allowed(Arc::clone(&self.roles.streams));
-        let catalog =
-            crate::plan::StatementCatalog::new(Arc::clone(&self.store), self.store.read_view(), facts, streaming);
+        let catalog = crate::plan::StatementCatalog::new(Arc::clone(&self.store), self.store.read_view(), streaming);
         let planner = self.engine.planner(Arc::new(catalog), &relation.schema);
         let mut statement = *statement;
         if let datafusion::sql::sqlparser::ast::Statement::Query(query) = &mut statement {

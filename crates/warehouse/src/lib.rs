@@ -23,6 +23,7 @@ mod views;
 pub use cluster::Cluster;
 pub use clusters::{ClusterError, ClusterInfo, Clusters, DEFAULT_PORT, Endpoints, NewCluster, Roles};
 pub use error::{ErrorKind, Result, SqlError};
+pub use plan::Parameter;
 pub use session::{Description, Outcome, Prepared, Session, TransactionState};
 pub use sql::shown_name;
 pub use types::SqlType;

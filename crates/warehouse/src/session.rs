@@ -11,12 +11,11 @@ use datafusion::sql::sqlparser::ast::{ObjectName, Query, Statement as SqlStateme
 
 use crate::cluster::Cluster;
 use crate::error::{ErrorKind, Result, SqlError};
-use crate::plan::{DATABASE, SessionValues, StatementCatalog, Streaming, prepare_query};
+use crate::plan::{DATABASE, Parameter, SessionValues, StatementCatalog, Streaming, prepare_query};
 use crate::settings::Settings;
 use crate::sql::{Parsed, Statement, parse, position_of, split_name};
 use crate::statements;
 use crate::storage::{Change, ReadView};
-use crate::system::Facts;
 use crate::types::SqlType;
 
 /// What `version()` says.
@@ -102,8 +101,8 @@ impl Session {
         }
     }
 
-    /// Runs a statement. Parameters are texts, none for NULL.
-    pub async fn execute(&mut self, prepared: &Prepared, parameters: &[Option<String>]) -> Result<Outcome> {
+    /// Runs a statement.
+    pub async fn execute(&mut self, prepared: &Prepared, parameters: &[Parameter]) -> Result<Outcome> {
         if self.state() == TransactionState::Failed && !ends_transaction(&prepared.0.statement) {
             let message = "current transaction is aborted, commands ignored until end of transaction block";
             return Err(SqlError::new(ErrorKind::InFailedTransaction, message));
@@ -217,8 +216,7 @@ impl Session {
 
     /// A planner over what this session sees now.
     pub(crate) fn planner(&self, streaming: Streaming) -> Result<SessionState> {
-        let facts = Facts { user: self.user.clone() };
-        let catalog = StatementCatalog::new(Arc::clone(&self.cluster.store), self.read_view()?, facts, streaming);
+        let catalog = StatementCatalog::new(Arc::clone(&self.cluster.store), self.read_view()?, streaming);
         Ok(self.cluster.engine.planner(Arc::new(catalog), &self.settings.schema()))
     }
 

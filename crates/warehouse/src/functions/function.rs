@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{
@@ -36,12 +36,6 @@ impl Function {
     /// The same under further names.
     pub(crate) fn also(mut self, aliases: &[&str]) -> Self {
         self.aliases = aliases.iter().map(|&alias| alias.to_owned()).collect();
-        self
-    }
-
-    /// The same with a result that is fixed only within one statement.
-    pub(crate) fn stable(mut self) -> Self {
-        self.signature.volatility = Volatility::Stable;
         self
     }
 }

@@ -9,7 +9,7 @@ use tidemill_stream::{StreamName, Streams};
 
 use crate::error::SqlError;
 use crate::storage::{ReadView, Store, StoredTable};
-use crate::system::{self, Facts};
+use crate::system;
 use crate::views::StreamTable;
 
 /// The name of the database of every cluster.
@@ -25,7 +25,6 @@ pub(crate) struct StatementCatalog {
 struct Inner {
     store: Arc<Store>,
     view: ReadView,
-    facts: Facts,
     streaming: Streaming,
 }
 
@@ -46,8 +45,8 @@ impl std::fmt::Debug for Streaming {
 }
 
 impl StatementCatalog {
-    pub(crate) fn new(store: Arc<Store>, view: ReadView, facts: Facts, streaming: Streaming) -> Self {
-        Self { inner: Arc::new(Inner { store, view, facts, streaming }) }
+    pub(crate) fn new(store: Arc<Store>, view: ReadView, streaming: Streaming) -> Self {
+        Self { inner: Arc::new(Inner { store, view, streaming }) }
     }
 }
 
@@ -103,14 +102,14 @@ impl SchemaProvider for OneSchema {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
-        let Inner { store, view, facts, .. } = &*self.catalog;
+        let Inner { store, view, .. } = &*self.catalog;
         if let Some(relation) = view.snapshot.relation(&self.name, name) {
             return Ok(Some(Arc::new(StoredTable::new(store, view, relation))));
         }
         if let Some(external) = view.snapshot.external_schemas.get(&self.name) {
             return self.stream(name, &external.role);
         }
-        system::relation(&self.name, name, view, facts)
+        system::relation(&self.name, name, view)
     }
 
     fn table_exist(&self, name: &str) -> bool {

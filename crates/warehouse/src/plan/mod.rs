@@ -10,4 +10,5 @@ mod type_planner;
 
 pub(crate) use catalog::{DATABASE, StatementCatalog, Streaming};
 pub(crate) use engine::Engine;
+pub use rewrite::Parameter;
 pub(crate) use rewrite::{SessionValues, bind_parameters, prepare_query};

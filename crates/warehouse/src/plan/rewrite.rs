@@ -166,8 +166,19 @@ fn has_aggregate(expr: &Expr) -> bool {
     datafusion::sql::sqlparser::ast::Visit::visit(expr, &mut Finder).is_break()
 }
 
-/// Puts the values of parameters, as text, in the places of `$1`, `$2`, ….
-pub(crate) fn bind_parameters<T: VisitMut>(tree: &mut T, parameters: &[Option<String>]) -> Result<()> {
+/// The value of a parameter, as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parameter {
+    /// No value.
+    Null,
+    /// A value that is written in quotes.
+    Text(String),
+    /// A number.
+    Number(String),
+}
+
+/// Puts the values of parameters in the places of `$1`, `$2`, ….
+pub(crate) fn bind_parameters<T: VisitMut>(tree: &mut T, parameters: &[Parameter]) -> Result<()> {
     match tree.visit(&mut Bind { parameters }) {
         ControlFlow::Break(missing) => {
             Err(SqlError::new(ErrorKind::InvalidParameterValue, format!("there is no parameter {missing}")))
@@ -177,7 +188,7 @@ pub(crate) fn bind_parameters<T: VisitMut>(tree: &mut T, parameters: &[Option<St
 }
 
 struct Bind<'p> {
-    parameters: &'p [Option<String>],
+    parameters: &'p [Parameter],
 }
 
 impl VisitorMut for Bind<'_> {
@@ -186,17 +197,13 @@ impl VisitorMut for Bind<'_> {
     fn pre_visit_value(&mut self, value: &mut datafusion::sql::sqlparser::ast::ValueWithSpan) -> ControlFlow<String> {
         let Value::Placeholder(name) = &value.value else { return ControlFlow::Continue(()) };
         let place = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok()?.checked_sub(1));
-        match place.and_then(|place| self.parameters.get(place)) {
-            None => ControlFlow::Break(name.clone()),
-            Some(None) => {
-                value.value = Value::Null;
-                ControlFlow::Continue(())
-            }
-            Some(Some(text)) => {
-                value.value = Value::SingleQuotedString(text.clone());
-                ControlFlow::Continue(())
-            }
-        }
+        value.value = match place.and_then(|place| self.parameters.get(place)) {
+            None => return ControlFlow::Break(name.clone()),
+            Some(Parameter::Null) => Value::Null,
+            Some(Parameter::Text(text)) => Value::SingleQuotedString(text.clone()),
+            Some(Parameter::Number(number)) => Value::Number(number.clone(), false),
+        };
+        ControlFlow::Continue(())
     }
 }
 

@@ -189,9 +189,9 @@ impl Reader<'_> {
     fn drop_materialized_view(&mut self) -> Result<DropMaterializedView, ParserError> {
         let if_exists = self.parser.parse_keywords(&[Keyword::IF, Keyword::EXISTS]);
         let names = self.parser.parse_comma_separated(|parser| parser.parse_object_name(false))?;
-        let cascade = self.words(&["cascade"]);
-        let _ = self.words(&["restrict"]);
-        Ok(DropMaterializedView { names, if_exists, cascade })
+        // No object holds on to a view: a view on top of it keeps its rows.
+        let _ = self.words(&["cascade"]) || self.words(&["restrict"]);
+        Ok(DropMaterializedView { names, if_exists })
     }
 
     fn yes_or_no(&mut self) -> Result<bool, ParserError> {

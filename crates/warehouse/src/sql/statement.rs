@@ -61,7 +61,6 @@ pub(crate) enum SortTerm {
 pub(crate) struct DropMaterializedView {
     pub(crate) names: Vec<ObjectName>,
     pub(crate) if_exists: bool,
-    pub(crate) cascade: bool,
 }
 
 /// `ALTER MATERIALIZED VIEW … AUTO REFRESH`.

@@ -18,13 +18,13 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::sqlparser::ast::Statement as Sql;
 
 use crate::error::{Result, SqlError};
-use crate::plan::bind_parameters;
+use crate::plan::{Parameter, bind_parameters};
 use crate::session::{Description, Outcome, Session};
 use crate::sql::{Parsed, Statement};
 use crate::types::{MAX_VARCHAR, SqlType};
 
 /// Runs one statement.
-pub(crate) async fn run(session: &mut Session, parsed: &Parsed, parameters: &[Option<String>]) -> Result<Outcome> {
+pub(crate) async fn run(session: &mut Session, parsed: &Parsed, parameters: &[Parameter]) -> Result<Outcome> {
     match &parsed.statement {
         Statement::CreateExternalSchema(create) => create_external_schema::run(session, create).await,
         Statement::CreateMaterializedView(create) => create_view::run(session, create).await,

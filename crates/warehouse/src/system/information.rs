@@ -10,7 +10,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
     SystemRelation {
         name: "schemata",
         columns: &[("catalog_name", Name), ("schema_name", Name), ("schema_owner", Name)],
-        rows: |view, _| {
+        rows: |view| {
             let snapshot = &view.snapshot;
             let local = snapshot.schemas.values().map(|schema| (&schema.name, &schema.owner));
             let external = snapshot.external_schemas.values().map(|schema| (&schema.name, &schema.owner));
@@ -23,7 +23,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
     SystemRelation {
         name: "tables",
         columns: &[("table_catalog", Name), ("table_schema", Name), ("table_name", Name), ("table_type", TEXT)],
-        rows: |view, _| {
+        rows: |view| {
             let kind = |relation: &Relation| if relation.is_view() { "VIEW" } else { "BASE TABLE" };
             let relations = view.snapshot.relations.values();
             let row = |relation: &Relation| {
@@ -47,7 +47,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("numeric_precision", Integer),
             ("numeric_scale", Integer),
         ],
-        rows: |view, _| {
+        rows: |view| {
             let rows = view.snapshot.relations.values().flat_map(|relation| {
                 (1_i32..).zip(&relation.columns).map(|(place, column)| {
                     let (length, precision, scale) = measures(column.sql_type);
@@ -72,7 +72,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
     SystemRelation {
         name: "views",
         columns: &[("table_catalog", Name), ("table_schema", Name), ("table_name", Name), ("view_definition", TEXT)],
-        rows: |view, _| {
+        rows: |view| {
             let rows = view.snapshot.relations.values().filter_map(|relation| {
                 let (definition, _) = relation.view_definition()?;
                 Some(row![crate::plan::DATABASE, relation.schema.as_str(), relation.name.as_str(), definition])

@@ -19,26 +19,15 @@ use crate::types::SqlType;
 
 pub(crate) use functions::functions;
 
-/// What system relations tell besides the catalog.
-#[derive(Debug, Clone)]
-pub(crate) struct Facts {
-    pub(crate) user: String,
-}
-
 /// One system relation.
 struct SystemRelation {
     name: &'static str,
     columns: &'static [(&'static str, SqlType)],
-    rows: fn(&ReadView, &Facts) -> Vec<Vec<ScalarValue>>,
+    rows: fn(&ReadView) -> Vec<Vec<ScalarValue>>,
 }
 
 /// The system relation of this name, if the schema may hold one.
-pub(crate) fn relation(
-    schema: &str,
-    name: &str,
-    view: &ReadView,
-    facts: &Facts,
-) -> Result<Option<Arc<dyn TableProvider>>> {
+pub(crate) fn relation(schema: &str, name: &str, view: &ReadView) -> Result<Option<Arc<dyn TableProvider>>> {
     let relations: &[SystemRelation] = match schema {
         "information_schema" => information::RELATIONS,
         _ if redshift::RELATIONS.iter().any(|relation| relation.name == name) => redshift::RELATIONS,
@@ -47,7 +36,7 @@ pub(crate) fn relation(
     let Some(found) = relations.iter().find(|relation| relation.name == name) else { return Ok(None) };
     let fields: Vec<_> = found.columns.iter().map(|(name, sql_type)| sql_type.field(*name)).collect();
     let schema = Arc::new(Schema::new(fields));
-    let rows = (found.rows)(view, facts);
+    let rows = (found.rows)(view);
     let column = |place: usize, sql_type: SqlType| -> Result<ArrayRef> {
         if rows.is_empty() {
             return Ok(datafusion::arrow::array::new_empty_array(&sql_type.arrow()));

@@ -12,7 +12,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
     SystemRelation {
         name: "pg_namespace",
         columns: &[("oid", Oid), ("nspname", Name), ("nspowner", Oid), ("nspacl", TEXT)],
-        rows: |view, _| {
+        rows: |view| {
             let mut rows = vec![row![ids::PG_CATALOG, "pg_catalog", 1_i64, None::<String>]];
             let snapshot = &view.snapshot;
             let local = snapshot.schemas.values().map(|schema| (&schema.name, &schema.owner));
@@ -52,7 +52,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("relpersistence", Varchar(1)),
             ("relispartition", Boolean),
         ],
-        rows: |view, _| view.snapshot.relations.values().flat_map(|relation| class_rows(view, relation)).collect(),
+        rows: |view| view.snapshot.relations.values().flat_map(|relation| class_rows(view, relation)).collect(),
     },
     SystemRelation {
         name: "pg_attribute",
@@ -75,7 +75,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("attsortkeyord", Integer),
             ("attencodingtype", Integer),
         ],
-        rows: |view, _| view.snapshot.relations.values().flat_map(|relation| attribute_rows(relation)).collect(),
+        rows: |view| view.snapshot.relations.values().flat_map(|relation| attribute_rows(relation)).collect(),
     },
     SystemRelation {
         name: "pg_type",
@@ -95,7 +95,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("typinput", TEXT),
             ("typcategory", Varchar(1)),
         ],
-        rows: |_, _| TYPES.iter().map(|sql_type| type_row(*sql_type)).collect(),
+        rows: |_| TYPES.iter().map(|sql_type| type_row(*sql_type)).collect(),
     },
     SystemRelation {
         name: "pg_database",
@@ -110,7 +110,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("datcollate", Name),
             ("datctype", Name),
         ],
-        rows: |_, _| vec![row![100_i64, crate::plan::DATABASE, 100_i64, 6_i32, false, true, None::<String>, "C", "C"]],
+        rows: |_| vec![row![100_i64, crate::plan::DATABASE, 100_i64, 6_i32, false, true, None::<String>, "C", "C"]],
     },
     SystemRelation {
         name: "pg_user",
@@ -124,7 +124,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("valuntil", TEXT),
             ("useconfig", TEXT),
         ],
-        rows: |view, _| {
+        rows: |view| {
             let row = |name: &str, superuser: bool| {
                 let id = ids::user(view, name) as i32;
                 row![name, id, superuser, superuser, false, "********", None::<String>, None::<String>]
@@ -135,7 +135,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
     SystemRelation {
         name: "pg_roles",
         columns: &[("oid", Oid), ("rolname", Name), ("rolsuper", Boolean), ("rolcanlogin", Boolean)],
-        rows: |view, _| {
+        rows: |view| {
             let users = view.snapshot.users.values();
             users.map(|user| row![ids::user(view, &user.name), user.name.as_str(), user.superuser, true]).collect()
         },
@@ -143,7 +143,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
     SystemRelation {
         name: "pg_tables",
         columns: &[("schemaname", Name), ("tablename", Name), ("tableowner", Name), ("hasindexes", Boolean)],
-        rows: |view, _| {
+        rows: |view| {
             let row = |relation: &Relation| {
                 let name = if relation.is_view() { ids::storage_name(relation) } else { relation.name.clone() };
                 row![relation.schema.as_str(), name, relation.owner.as_str(), false]
@@ -154,7 +154,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
     SystemRelation {
         name: "pg_views",
         columns: &[("schemaname", Name), ("viewname", Name), ("viewowner", Name), ("definition", TEXT)],
-        rows: |view, _| {
+        rows: |view| {
             let row = |relation: &Relation| {
                 let (definition, _) = relation.view_definition()?;
                 Some(row![relation.schema.as_str(), relation.name.as_str(), relation.owner.as_str(), definition])
@@ -174,7 +174,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("sortkey", Integer),
             ("notnull", Boolean),
         ],
-        rows: |view, _| {
+        rows: |view| {
             let relations = view.snapshot.relations.values();
             let rows = relations.flat_map(|relation| {
                 (0..).zip(&relation.columns).map(|(place, column)| {
@@ -196,22 +196,22 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
     SystemRelation {
         name: "pg_attrdef",
         columns: &[("oid", Oid), ("adrelid", Oid), ("adnum", SmallInt), ("adbin", TEXT), ("adsrc", TEXT)],
-        rows: |_, _| Vec::new(),
+        rows: |_| Vec::new(),
     },
     SystemRelation {
         name: "pg_description",
         columns: &[("objoid", Oid), ("classoid", Oid), ("objsubid", Integer), ("description", TEXT)],
-        rows: |_, _| Vec::new(),
+        rows: |_| Vec::new(),
     },
     SystemRelation {
         name: "pg_collation",
         columns: &[("oid", Oid), ("collname", Name), ("collnamespace", Oid)],
-        rows: |_, _| Vec::new(),
+        rows: |_| Vec::new(),
     },
     SystemRelation {
         name: "pg_am",
         columns: &[("oid", Oid), ("amname", Name), ("amtype", Varchar(1))],
-        rows: |_, _| Vec::new(),
+        rows: |_| Vec::new(),
     },
     SystemRelation {
         name: "pg_index",
@@ -224,7 +224,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("indisvalid", Boolean),
             ("indkey", TEXT),
         ],
-        rows: |_, _| Vec::new(),
+        rows: |_| Vec::new(),
     },
     SystemRelation {
         name: "pg_constraint",
@@ -240,12 +240,12 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("conindid", Oid),
             ("conparentid", Oid),
         ],
-        rows: |_, _| Vec::new(),
+        rows: |_| Vec::new(),
     },
     SystemRelation {
         name: "pg_inherits",
         columns: &[("inhrelid", Oid), ("inhparent", Oid), ("inhseqno", Integer)],
-        rows: |_, _| Vec::new(),
+        rows: |_| Vec::new(),
     },
     SystemRelation {
         name: "pg_rewrite",
@@ -256,7 +256,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("ev_type", Varchar(1)),
             ("ev_enabled", Varchar(1)),
         ],
-        rows: |_, _| Vec::new(),
+        rows: |_| Vec::new(),
     },
     SystemRelation {
         name: "pg_trigger",
@@ -267,14 +267,14 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("tgenabled", Varchar(1)),
             ("tgisinternal", Boolean),
         ],
-        rows: |_, _| Vec::new(),
+        rows: |_| Vec::new(),
     },
     SystemRelation {
         name: "pg_settings",
         columns: &[("name", TEXT), ("setting", TEXT)],
-        rows: |_, _| crate::settings::DEFAULTS.iter().map(|(name, value)| row![*name, *value]).collect(),
+        rows: |_| crate::settings::DEFAULTS.iter().map(|(name, value)| row![*name, *value]).collect(),
     },
-    SystemRelation { name: "pg_group", columns: &[("groname", Name), ("grosysid", BigInt)], rows: |_, _| Vec::new() },
+    SystemRelation { name: "pg_group", columns: &[("groname", Name), ("grosysid", BigInt)], rows: |_| Vec::new() },
 ];
 
 const TYPES: [SqlType; 18] = [

@@ -19,7 +19,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("databasename", TEXT),
             ("esoptions", TEXT),
         ],
-        rows: |view, _| {
+        rows: |view| {
             /// The kind of a schema of Kinesis streams.
             const KINESIS: i16 = 9;
             let schemas = view.snapshot.external_schemas.values();
@@ -43,7 +43,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("autorewrite", Char(1)),
             ("autorefresh", Char(1)),
         ],
-        rows: |view, _| {
+        rows: |view| {
             let row = |relation: &Arc<Relation>| {
                 let (state, auto) = match &relation.kind {
                     RelationKind::Table => return None,
@@ -77,7 +77,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("size", BigInt),
             ("tbl_rows", SqlType::Decimal(38, 0)),
         ],
-        rows: |view, _| view.snapshot.relations.values().map(|relation| table_info(view, relation)).collect(),
+        rows: |view| view.snapshot.relations.values().map(|relation| table_info(view, relation)).collect(),
     },
     SystemRelation {
         name: "svv_tables",
@@ -88,7 +88,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("table_type", TEXT),
             ("remarks", TEXT),
         ],
-        rows: |view, _| {
+        rows: |view| {
             let row = |relation: &Arc<Relation>| {
                 let kind = if relation.is_view() { "VIEW" } else { "BASE TABLE" };
                 row![crate::plan::DATABASE, relation.schema.as_str(), relation.name.as_str(), kind, ""]
@@ -112,7 +112,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("numeric_scale", Integer),
             ("remarks", TEXT),
         ],
-        rows: |view, _| {
+        rows: |view| {
             let rows = view.snapshot.relations.values().flat_map(|relation| {
                 (1_i32..).zip(&relation.columns).map(|(place, column)| {
                     let (length, precision, scale) = information::measures(column.sql_type);

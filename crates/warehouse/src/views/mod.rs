@@ -18,5 +18,5 @@ pub(crate) use access::{RoleChecker, SERVICE};
 pub(crate) use fold::{columns_of, write_file};
 pub(crate) use program::Program;
 pub(crate) use program::as_columns;
-pub(crate) use stream_table::{StreamTable, stream_columns};
+pub(crate) use stream_table::StreamTable;
 pub(crate) use views::{Compiler, Views};

@@ -1,0 +1,31 @@
+//! DeleteRole.
+
+use serde::Deserialize;
+use tidemill_iam::Principal;
+
+use crate::Api;
+use crate::error::{Result, from_iam};
+use crate::operation::{Empty, Operation};
+
+pub(super) struct DeleteRole;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Input {
+    role_name: String,
+}
+
+impl Operation for DeleteRole {
+    const ACTION: &'static str = "iam:DeleteRole";
+    type Input = Input;
+    type Output = Empty;
+
+    fn resource(api: &Api, input: &Input) -> Result<String> {
+        super::role_arn(api, &input.role_name)
+    }
+
+    async fn run(api: &Api, input: Input, _: &Principal) -> Result<Empty> {
+        api.iam.delete_role(&input.role_name).await.map_err(from_iam)?;
+        Ok(Empty {})
+    }
+}

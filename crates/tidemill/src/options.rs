@@ -1,0 +1,141 @@
+//! The command line. Each flag is also an environment variable `TIDEMILL_…`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Streaming ingestion the way Amazon Redshift does it, on your own machine.
+#[derive(Debug, Parser)]
+#[command(name = "tidemill", version)]
+pub struct Options {
+    /// What to log, in the syntax of `RUST_LOG`.
+    #[arg(long, env = "TIDEMILL_LOG", default_value = "warn,tidemill=info", global = true)]
+    pub log: String,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start everything in one process.
+    Serve(ServeOptions),
+    /// Print the shell exports with which AWS clients reach a running Tidemill.
+    Env(EnvOptions),
+    /// Send templated records to a stream.
+    Generate(GenerateOptions),
+    /// Run SQL on a cluster.
+    Sql(SqlOptions),
+    /// Run the lab, step by step.
+    Lab(LabOptions),
+}
+
+/// Where the data is.
+#[derive(Debug, Clone, Args)]
+pub struct DataOptions {
+    /// The data directory.
+    #[arg(long, env = "TIDEMILL_DATA", default_value = "./tidemill-data")]
+    pub data: PathBuf,
+    /// The AWS region to play.
+    #[arg(long, env = "TIDEMILL_REGION", default_value = "us-east-1")]
+    pub region: String,
+}
+
+/// How to serve.
+#[derive(Debug, Clone, Args)]
+pub struct ServeOptions {
+    /// Data and region.
+    #[command(flatten)]
+    pub data: DataOptions,
+    /// Where the AWS API listens.
+    #[arg(long, env = "TIDEMILL_AWS_ADDR", default_value = "127.0.0.1:4566")]
+    pub aws_addr: SocketAddr,
+    /// Where the first cluster listens.
+    #[arg(long, env = "TIDEMILL_POSTGRES_ADDR", default_value = "127.0.0.1:5439")]
+    pub postgres_addr: SocketAddr,
+    /// Where the console listens.
+    #[arg(long, env = "TIDEMILL_CONSOLE_ADDR", default_value = "127.0.0.1:8439")]
+    pub console_addr: SocketAddr,
+    /// The AWS account id to play.
+    #[arg(long, env = "TIDEMILL_ACCOUNT", default_value = "000000000000")]
+    pub account: String,
+    /// A file to write the addresses to, as JSON, when everything is up.
+    #[arg(long, env = "TIDEMILL_READY_FILE")]
+    pub ready_file: Option<PathBuf>,
+}
+
+/// How to print the environment.
+#[derive(Debug, Clone, Args)]
+pub struct EnvOptions {
+    /// Data and region.
+    #[command(flatten)]
+    pub data: DataOptions,
+}
+
+/// What to generate.
+#[derive(Debug, Clone, Args)]
+pub struct GenerateOptions {
+    /// The stream.
+    pub stream: String,
+    /// A file with the template of a record.
+    #[arg(long)]
+    pub template: PathBuf,
+    /// Records a second.
+    #[arg(long, default_value_t = 100)]
+    pub rate: u32,
+    /// Stop after so many seconds.
+    #[arg(long, conflicts_with = "count")]
+    pub seconds: Option<u64>,
+    /// Stop after so many records.
+    #[arg(long)]
+    pub count: Option<u64>,
+    /// The Kinesis endpoint: Tidemill's by default, with its root key. Another one is called with the credentials of
+    /// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+    #[arg(long, env = "AWS_ENDPOINT_URL")]
+    pub endpoint: Option<String>,
+    /// Data and region.
+    #[command(flatten)]
+    pub data: DataOptions,
+}
+
+/// What SQL to run, and where.
+#[derive(Debug, Clone, Args)]
+pub struct SqlOptions {
+    /// Statements to run.
+    #[arg(short = 'c', long = "command", conflicts_with = "file")]
+    pub command: Option<String>,
+    /// A file with statements to run.
+    #[arg(short = 'f', long)]
+    pub file: Option<PathBuf>,
+    /// The cluster; the only one by default.
+    #[arg(long)]
+    pub cluster: Option<String>,
+    /// The user; the cluster's admin by default.
+    #[arg(long, env = "PGUSER")]
+    pub user: Option<String>,
+    /// The password, which is asked for if it is not given.
+    #[arg(long, env = "PGPASSWORD", hide_env_values = true)]
+    pub password: Option<String>,
+    /// Data and region.
+    #[command(flatten)]
+    pub data: DataOptions,
+}
+
+/// How to run the lab.
+#[derive(Debug, Clone, Args)]
+pub struct LabOptions {
+    /// Exit after the clean-up instead of keeping the generator running until Ctrl-C.
+    #[arg(long)]
+    pub once: bool,
+    /// Records a second.
+    #[arg(long, default_value_t = 5)]
+    pub rate: u32,
+    /// Seconds to generate before the views are looked at.
+    #[arg(long, default_value_t = 10)]
+    pub seconds: u64,
+    /// The server that is started for the lab.
+    #[command(flatten)]
+    pub serve: ServeOptions,
+}
