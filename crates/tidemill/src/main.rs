@@ -19,7 +19,7 @@ use options::{Command, Options};
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
-async fn main() -> std::process::ExitCode {
+async fn main() {
     let options = Options::parse();
     let filter = tracing_subscriber::EnvFilter::try_new(&options.log).unwrap_or_default();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -32,11 +32,13 @@ async fn main() -> std::process::ExitCode {
         Command::Sql(sql) => sql::run(sql).await,
         Command::Lab(lab) => lab::run(lab).await,
     };
-    match done {
-        Ok(()) => std::process::ExitCode::SUCCESS,
+    let code = match done {
+        Ok(()) => 0,
         Err(error) => {
             eprintln!("tidemill: {error}");
-            std::process::ExitCode::FAILURE
+            1
         }
-    }
+    };
+    // What matters is on disk by now. A query that is still computing must not hold the process up.
+    std::process::exit(code);
 }

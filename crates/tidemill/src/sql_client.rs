@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use comfy_table::Table;
-use comfy_table::presets::ASCII_NO_BORDERS;
+use comfy_table::presets::ASCII_FULL_CONDENSED;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use crate::Failure;
@@ -33,7 +33,7 @@ impl SqlClient {
             match message {
                 SimpleQueryMessage::RowDescription(columns) => {
                     let mut new = Table::new();
-                    new.load_style(ASCII_NO_BORDERS);
+                    new.load_style(ASCII_FULL_CONDENSED);
                     new.set_header(columns.iter().map(tokio_postgres::SimpleColumn::name));
                     table = Some(new);
                     rows = 0;

@@ -31,13 +31,13 @@ pub(super) fn functions() -> Vec<Function> {
             "json_parse",
             |types| text_or_bytes("json_parse", types),
             |_| Ok(SqlType::Super.field_ref("json_parse")),
-            |args| map_first(args, |json| parse(json)),
+            |args| map_first(args, parse),
         ),
         Function::new(
             "can_json_parse",
             |types| text_or_bytes("can_json_parse", types),
             |_| Ok(Arc::new(Field::new("can_json_parse", DataType::Boolean, true))),
-            |args| map_first(args, |json| can_parse(json)),
+            |args| map_first(args, can_parse),
         ),
         Function::new(
             "is_valid_json",

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use datafusion::catalog::CatalogProviderList;
+use datafusion::execution::FunctionRegistry;
+use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::context::{SessionConfig, SessionState};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::optimizer::Analyzer;
 
 use super::DATABASE;
@@ -40,16 +43,18 @@ impl Engine {
         let runtime = RuntimeEnvBuilder::new().with_memory_limit(memory(), MEMORY_FRACTION).build_arc()?;
         let mut analyzer_rules = Analyzer::new().rules;
         analyzer_rules.insert(0, Arc::new(RedshiftCasts));
+        // Planners are asked in order; the engine's own would take SUPER for a struct.
+        let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(SuperNavigation)];
+        expr_planners.extend(SessionStateDefaults::default_expr_planners());
         let mut state = SessionStateBuilder::new()
             .with_default_features()
+            .with_expr_planners(expr_planners)
             .with_config(config)
             .with_runtime_env(runtime)
             .with_type_planner(Arc::new(RedshiftTypes))
             .with_analyzer_rules(analyzer_rules)
             .with_optimizer_rule(Arc::new(FuseJsonPaths))
             .build();
-        use datafusion::execution::FunctionRegistry;
-        state.register_expr_planner(Arc::new(SuperNavigation))?;
         for function in functions::scalar_functions().into_iter().chain(system::functions()) {
             state.register_udf(function)?;
         }

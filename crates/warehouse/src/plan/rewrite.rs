@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, Query, SelectItem, SetExpr, Value, VisitMut, VisitorMut,
+    CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+    ObjectName, Query, SelectItem, SetExpr, Value, VisitMut, VisitorMut,
 };
 
 use crate::error::{ErrorKind, Result, SqlError};
@@ -39,11 +39,6 @@ impl VisitorMut for Prepare<'_> {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
             Expr::Subquery(query) => make_single(query),
-            Expr::BinaryOp { op, .. } => {
-                if let Some(plain) = plain_operator(op) {
-                    *op = plain;
-                }
-            }
             Expr::Function(function) => {
                 unqualify(&mut function.name);
                 if let Some(value) = self.session_value(function) {
@@ -89,20 +84,6 @@ impl Prepare<'_> {
             _ => None,
         }
     }
-}
-
-/// `OPERATOR(pg_catalog.~)` is `~`.
-fn plain_operator(op: &BinaryOperator) -> Option<BinaryOperator> {
-    let BinaryOperator::PGCustomBinaryOperator(parts) = op else { return None };
-    Some(match parts.last()?.as_str() {
-        "~" => BinaryOperator::PGRegexMatch,
-        "!~" => BinaryOperator::PGRegexNotMatch,
-        "~*" => BinaryOperator::PGRegexIMatch,
-        "!~*" => BinaryOperator::PGRegexNotIMatch,
-        "=" => BinaryOperator::Eq,
-        "<>" => BinaryOperator::NotEq,
-        _ => return None,
-    })
 }
 
 /// Functions are not in schemas; `pg_catalog` in front of one says nothing.

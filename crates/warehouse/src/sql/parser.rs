@@ -29,6 +29,7 @@ pub(crate) fn parse(text: &str, case_sensitive: bool) -> Result<Vec<Parsed>> {
         SqlError::syntax(error.message).at(place)
     })?;
     let tokens: Vec<_> = tokens.into_iter().map(|token| fold(token, case_sensitive)).collect();
+    let tokens = plain_operators(tokens);
     let statements = tokens.split(|token| token.token == Token::SemiColon);
     let statements =
         statements.filter(|tokens| tokens.iter().any(|token| !matches!(token.token, Token::Whitespace(_))));
@@ -42,6 +43,35 @@ fn fold(mut token: TokenWithSpan, case_sensitive: bool) -> TokenWithSpan {
         word.value = word.value.to_lowercase();
     }
     token
+}
+
+/// Writes `OPERATOR(pg_catalog.~)`, which psql sends and the parser knows in another dialect only, as `~`.
+fn plain_operators(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut plain = Vec::with_capacity(tokens.len());
+    let mut rest = tokens.as_slice();
+    while let Some((first, after)) = rest.split_first() {
+        match rest {
+            [operator, open, schema, dot, symbol, close, after @ ..]
+                if is_word(operator, "operator")
+                    && open.token == Token::LParen
+                    && is_word(schema, "pg_catalog")
+                    && dot.token == Token::Period
+                    && close.token == Token::RParen =>
+            {
+                plain.push(symbol.clone());
+                rest = after;
+            }
+            _ => {
+                plain.push(first.clone());
+                rest = after;
+            }
+        }
+    }
+    plain
+}
+
+fn is_word(token: &TokenWithSpan, word: &str) -> bool {
+    matches!(&token.token, Token::Word(found) if found.quote_style.is_none() && found.value == word)
 }
 
 fn parse_one(dialect: &RedshiftDialect, text: &str, tokens: &[TokenWithSpan]) -> Result<Parsed> {
@@ -204,10 +234,7 @@ impl Reader<'_> {
 
     /// Takes these words if they all come next. Not all of them are keywords of the parser.
     fn words(&mut self, words: &[&str]) -> bool {
-        let come_next = words.iter().enumerate().all(|(ahead, word)| {
-            let token = self.parser.peek_nth_token(ahead).token;
-            matches!(token, Token::Word(found) if found.quote_style.is_none() && found.value == *word)
-        });
+        let come_next = words.iter().enumerate().all(|(ahead, word)| is_word(&self.parser.peek_nth_token(ahead), word));
         if come_next {
             words.iter().for_each(|_| self.parser.advance_token());
         }

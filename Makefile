@@ -1,0 +1,53 @@
+# `make run` and `make test` are all that a user needs; the rest are their parts.
+
+UI      := crates/console/ui
+VENV    := .venv
+PYTHON  := $(VENV)/bin/python
+CARGO   := cargo
+UI_SRC  := $(shell find $(UI)/src -type f) $(UI)/index.html $(UI)/vite.config.ts $(UI)/package-lock.json
+
+.PHONY: run test build release ui lint test-rust test-clients test-console clean
+
+run: build
+	target/debug/tidemill lab
+
+build: ui
+	$(CARGO) build
+
+release: ui
+	$(CARGO) build --release
+
+ui: $(UI)/dist/index.html
+
+$(UI)/dist/index.html: $(UI_SRC) $(UI)/node_modules/.installed
+	cd $(UI) && npm run build
+
+$(UI)/node_modules/.installed: $(UI)/package-lock.json
+	cd $(UI) && npm ci --no-audit --no-fund
+	touch $@
+
+test: lint build test-rust test-console test-clients
+
+lint: ui
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	cd $(UI) && npm run check
+
+test-rust: build
+	$(CARGO) test --workspace
+
+test-clients: build $(VENV)/.installed
+	sh tests/setup-debian.sh psql postgresql-client
+	$(PYTHON) -m pytest tests/clients
+
+test-console: build
+	sh tests/setup-debian.sh chromium chromium
+	cd $(UI) && node --test test/
+
+$(VENV)/.installed: tests/requirements.txt
+	python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --requirement tests/requirements.txt
+	touch $@
+
+clean:
+	rm -rf target $(VENV) $(UI)/node_modules $(UI)/dist
