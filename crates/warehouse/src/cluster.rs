@@ -172,6 +172,7 @@ impl Compiler for ViewCompiler {
         let planner = self.engine.planner(Arc::new(catalog), &relation.schema);
         let mut statement = *statement;
         if let datafusion::sql::sqlparser::ast::Statement::Query(query) = &mut statement {
+            crate::plan::spell_out_paths(query);
             crate::sql::name_outputs(query);
         }
         let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));

@@ -405,7 +405,9 @@ fn custom(name: &str, arguments: &[String]) -> Result<SqlType> {
             SqlType::Oid
         }
         "name" => SqlType::Name,
-        "pg_catalog.text" | "pg_catalog.varchar" | "\"char\"" | "char" => SqlType::Varchar(DEFAULT_VARCHAR),
+        "pg_catalog.text" | "pg_catalog.varchar" | "\"char\"" | "char" | "pg_catalog.char" | "pg_catalog.\"char\"" => {
+            SqlType::Varchar(DEFAULT_VARCHAR)
+        }
         "pg_catalog.int4" => SqlType::Integer,
         "pg_catalog.int8" => SqlType::BigInt,
         "pg_catalog.bool" => SqlType::Boolean,

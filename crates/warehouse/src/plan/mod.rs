@@ -11,4 +11,4 @@ mod type_planner;
 pub(crate) use catalog::{DATABASE, StatementCatalog, Streaming};
 pub(crate) use engine::Engine;
 pub use rewrite::Parameter;
-pub(crate) use rewrite::{SessionValues, bind_parameters, prepare_query};
+pub(crate) use rewrite::{SessionValues, bind_parameters, prepare_query, spell_out_paths};

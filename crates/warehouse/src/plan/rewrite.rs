@@ -3,8 +3,9 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    ObjectName, Query, SelectItem, SetExpr, Value, VisitMut, VisitorMut,
+    AccessExpr, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, JsonPathElem, ObjectName, Query, SelectItem, SetExpr, Subscript, TableFactor, Value,
+    VisitMut, VisitorMut,
 };
 
 use crate::error::{ErrorKind, Result, SqlError};
@@ -24,9 +25,37 @@ pub(crate) struct SessionValues {
 
 /// Prepares a query for the planner: names its outputs, and puts in what the planner does not know.
 pub(crate) fn prepare_query(query: &mut Query, values: &SessionValues) {
+    spell_out_paths(query);
     name_outputs(query);
     // Never breaks off.
     let _ = query.visit(&mut Prepare { values });
+}
+
+/// Writes PartiQL paths (`payload.items[0].price`) as the field accesses that the planner knows.
+pub(crate) fn spell_out_paths(query: &mut Query) {
+    // Never breaks off.
+    let _ = query.visit(&mut SpellOutPaths);
+}
+
+struct SpellOutPaths;
+
+impl VisitorMut for SpellOutPaths {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::JsonAccess { value, path } = expr {
+            let access = |element: JsonPathElem| match element {
+                JsonPathElem::Dot { key, .. } => AccessExpr::Dot(text(&key)),
+                JsonPathElem::Bracket { key } | JsonPathElem::ColonBracket { key } => {
+                    AccessExpr::Subscript(Subscript::Index { index: key })
+                }
+            };
+            let access_chain = std::mem::take(&mut path.path).into_iter().map(access).collect();
+            let root = std::mem::replace(value, Box::new(number(0)));
+            *expr = Expr::CompoundFieldAccess { root, access_chain };
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 struct Prepare<'v> {
@@ -38,6 +67,7 @@ impl VisitorMut for Prepare<'_> {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
+            Expr::Subquery(query) if reads_nothing(query) => *expr = Expr::Value(Value::Null.with_empty_span()),
             Expr::Subquery(query) => make_single(query),
             Expr::Function(function) => {
                 unqualify(&mut function.name);
@@ -91,6 +121,19 @@ fn unqualify(name: &mut ObjectName) {
     if name.0.len() == 2 && name.0[0].as_ident().is_some_and(|schema| schema.value == "pg_catalog") {
         name.0.remove(0);
     }
+}
+
+/// Whether a query is an inner join with a system relation that never has rows. psql looks for defaults and collations
+/// by correlated subqueries of a kind that the engine cannot plan.
+fn reads_nothing(query: &Query) -> bool {
+    let Some(select) = query.body.as_select() else { return false };
+    select.from.iter().filter(|from| from.joins.is_empty()).any(|from| match &from.relation {
+        TableFactor::Table { name, .. } => {
+            let name = name.0.last().and_then(|part| part.as_ident());
+            name.is_some_and(|name| crate::system::is_always_empty(&name.value))
+        }
+        _ => false,
+    })
 }
 
 /// A subquery used as a value has at most one row; the engine wants to see that from its form.

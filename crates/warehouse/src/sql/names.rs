@@ -94,6 +94,7 @@ fn figure(expr: &Expr) -> Option<String> {
             .find_map(|access| {
                 use datafusion::sql::sqlparser::ast::AccessExpr;
                 match access {
+                    AccessExpr::Dot(Expr::Value(field)) => field.clone().into_string(),
                     AccessExpr::Dot(field) => figure(field),
                     AccessExpr::Subscript(_) => None,
                 }

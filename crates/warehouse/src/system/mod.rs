@@ -50,6 +50,12 @@ pub(crate) fn relation(schema: &str, name: &str, view: &ReadView) -> Result<Opti
     Ok(Some(Arc::new(MemTable::try_new(schema, vec![vec![batch]])?)))
 }
 
+/// Whether the system relation of this name is there for clients to look into, but has no rows: there are no column
+/// defaults, collations or comments.
+pub(crate) fn is_always_empty(name: &str) -> bool {
+    matches!(name, "pg_attrdef" | "pg_collation" | "pg_description")
+}
+
 /// A row from values of any kind.
 macro_rules! row {
     ($($value:expr),* $(,)?) => { vec![$(datafusion::common::ScalarValue::from($value)),*] };

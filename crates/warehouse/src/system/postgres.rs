@@ -51,6 +51,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("reldiststyle", SmallInt),
             ("relpersistence", Varchar(1)),
             ("relispartition", Boolean),
+            ("reloftype", Oid),
         ],
         rows: |view| view.snapshot.relations.values().flat_map(|relation| class_rows(view, relation)).collect(),
     },
@@ -327,6 +328,7 @@ fn class_rows(view: &ReadView, relation: &Relation) -> Vec<Vec<ScalarValue>> {
             dist_style(relation),
             "p",
             false,
+            0_i64,
         ]
     };
     if relation.is_view() {
