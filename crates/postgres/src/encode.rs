@@ -169,6 +169,9 @@ fn numeric(value: i128, scale: i8) -> Vec<u8> {
         groups.pop();
         weight -= 1;
     }
+    // Zeros at the end are told by the scale.
+    let zeros = groups.iter().take_while(|group| **group == 0).count();
+    groups.drain(..zeros);
     let mut bytes = BytesMut::new();
     bytes.put_i16(groups.len() as i16);
     bytes.put_i16(if groups.is_empty() { 0 } else { weight });
