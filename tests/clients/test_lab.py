@@ -56,6 +56,17 @@ def test_auto_refresh_follows_the_stream_without_a_refresh(lab):
         assert count(connection, "ev_station_data_extract") == 250
 
 
+def test_turning_automatic_refresh_off_and_on_neither_loses_nor_repeats_rows(lab):
+    with lab.connect() as connection:
+        lab.create_views(connection)
+        for turn in range(20):
+            lab.put_charges(range(turn * 50, turn * 50 + 50))
+            connection.execute(f"ALTER MATERIALIZED VIEW ev_station_data_extract AUTO REFRESH {'NO' if turn % 2 else 'YES'}")
+        connection.execute("REFRESH MATERIALIZED VIEW ev_station_data_extract")
+        rows = connection.execute("select count(*), count(distinct id) from ev_station_data_extract").fetchone()
+        assert rows == (1000, 1000)
+
+
 def test_super_paths_are_navigated_and_names_fold(lab):
     with lab.connect() as connection:
         lab.create_views(connection)

@@ -19,7 +19,7 @@ pub async fn run(options: SqlOptions) -> Result<(), Failure> {
     let user = options.user.clone().unwrap_or(admin);
     let password = match &options.password {
         Some(password) => password.clone(),
-        None => DefaultEditor::new()?.readline(&format!("Password of {user}: "))?,
+        None => rpassword::prompt_password(format!("Password of {user}: "))?,
     };
     let client = SqlClient::connect(address, &user, &password).await?;
     let text = match (&options.command, &options.file) {

@@ -122,7 +122,7 @@ impl Cluster {
 
     /// Stops background work on data that is about to be removed.
     pub(crate) async fn abandon(&self) {
-        self.views.abandon();
+        self.views.abandon().await;
         self.store.close().await;
     }
 

@@ -25,7 +25,7 @@ pub(super) struct Catalog {
 }
 
 /// A catalog as it was left.
-pub(super) struct Loaded {
+pub(in crate::storage) struct Loaded {
     pub(super) snapshot: Snapshot,
     pub(super) next_id: i64,
     pub(super) next_file: i64,

@@ -40,8 +40,9 @@ pub(super) async fn keep_fresh(views: Weak<Views>, id: i64, stop: CancellationTo
             }
         };
         tokio::select! {
-            () = wait => {}
+            biased;
             () = stop.cancelled() => return,
+            () = wait => {}
         }
     }
 }

@@ -42,7 +42,25 @@ pub(crate) trait Compiler: Send + Sync {
 struct Running {
     /// One refresh or flush at a time. Holds the compiled view, once it was needed.
     turn: tokio::sync::Mutex<Option<Program>>,
+    /// Ends all work on the view.
     stop: CancellationToken,
+    /// Ends its automatic refresh only. Held to replace it.
+    auto: Mutex<CancellationToken>,
+}
+
+impl Running {
+    fn new(stop: CancellationToken) -> Self {
+        let auto = Mutex::new(stop.child_token());
+        Self { turn: tokio::sync::Mutex::new(None), stop, auto }
+    }
+
+    /// Ends the automatic refresh. Returns what will end the next one.
+    fn renew_auto(&self) -> CancellationToken {
+        let mut auto = self.auto.lock().unwrap_or_else(PoisonError::into_inner);
+        auto.cancel();
+        *auto = self.stop.child_token();
+        auto.clone()
+    }
 }
 
 /// Which rows a refresh is to take.
@@ -94,15 +112,16 @@ impl Views {
     /// Starts or stops the automatic refresh of a view, as its definition says.
     pub(crate) fn sync(self: &Arc<Self>, id: i64) {
         let view = self.store.read_view();
-        let relation = view.snapshot.relations.get(&id);
-        let wanted = relation.and_then(|relation| relation.streaming()).is_some_and(|view| view.auto_refresh);
-        if let Some(running) = self.lock().remove(&id) {
-            running.stop.cancel();
-        }
-        if relation.is_some() {
-            let running = self.running(id);
-            if wanted {
-                tokio::spawn(auto::keep_fresh(Arc::downgrade(self), id, running.stop.clone()));
+        let running = self.running(id);
+        let auto = running.renew_auto();
+        match view.snapshot.relations.get(&id).map(|relation| relation.streaming()) {
+            Some(Some(view)) if view.auto_refresh => {
+                tokio::spawn(auto::keep_fresh(Arc::downgrade(self), id, auto));
+            }
+            Some(_) => {}
+            None => {
+                running.stop.cancel();
+                self.lock().remove(&id);
             }
         }
     }
@@ -172,10 +191,15 @@ impl Views {
         self.flush_all().await;
     }
 
-    /// Stops all work on views whose data is about to be removed.
-    pub(crate) fn abandon(&self) {
+    /// Stops all work on views whose data is about to be removed; returns when none goes on.
+    pub(crate) async fn abandon(&self) {
         self.stop.cancel();
-        self.lock().values().for_each(|running| running.stop.cancel());
+        let running: Vec<_> = self.lock().drain().map(|(_, running)| running).collect();
+        for running in running {
+            running.stop.cancel();
+            // Whoever has the turn gives it back at the next step.
+            drop(running.turn.lock().await);
+        }
     }
 
     /// The stream that a view drinks from, if it exists.
@@ -248,7 +272,7 @@ impl Views {
 
     fn running(&self, id: i64) -> Arc<Running> {
         let mut running = self.lock();
-        let new = || Arc::new(Running { turn: tokio::sync::Mutex::new(None), stop: self.stop.child_token() });
+        let new = || Arc::new(Running::new(self.stop.child_token()));
         Arc::clone(running.entry(id).or_insert_with(new))
     }
 
