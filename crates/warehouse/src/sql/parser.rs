@@ -292,9 +292,9 @@ mod tests {
 
     #[test]
     fn a_syntax_error_tells_its_place() {
-        let error = parse("select 1;\nselect from where", false).unwrap_err();
+        let error = parse("select 1;\nselect * form x", false).unwrap_err();
         assert_eq!(error.kind.sqlstate(), "42601");
-        assert_eq!(error.position, Some(18), "{error}");
+        assert_eq!(error.position, Some(20), "{error}");
     }
 
     #[test]
