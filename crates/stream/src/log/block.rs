@@ -8,6 +8,8 @@
 //! ```
 //!
 //! Blocks are numbered from 0 without gaps. The runs of a block are in order of their shards, one a shard.
+//! The first block of a segment may have runs of no records: they carry each shard's next ordinal over from segments
+//! that retention will remove.
 
 use bytes::Bytes;
 use tidemill_clock::Timestamp;
@@ -45,10 +47,15 @@ pub(crate) struct RunSource<'a> {
     pub(crate) pieces: Vec<&'a [u8]>,
 }
 
+/// The length of the block that [`encode`] makes of these runs.
+pub(crate) fn length(runs: &[RunSource<'_>]) -> usize {
+    let payload: usize = runs.iter().flat_map(|run| &run.pieces).map(|piece| piece.len()).sum();
+    HEADER + RUN * runs.len() + payload
+}
+
 /// Lays a block out.
 pub(crate) fn encode(number: u64, arrival: Timestamp, runs: &[RunSource<'_>]) -> Vec<u8> {
-    let payload: usize = runs.iter().flat_map(|run| &run.pieces).map(|piece| piece.len()).sum();
-    let length = HEADER + RUN * runs.len() + payload;
+    let length = length(runs);
     let mut block = Vec::with_capacity(length);
     block.extend_from_slice(&MAGIC);
     block.extend_from_slice(&(length as u32).to_le_bytes());

@@ -52,6 +52,8 @@ pub(super) struct Committer {
 
 struct Active {
     segment: Arc<Segment>,
+    /// Where the blocks with records start.
+    start: u64,
     offset: u64,
     reserved: u64,
     opened: Timestamp,
@@ -67,7 +69,7 @@ impl Committer {
         commits: watch::Sender<u64>,
     ) -> Self {
         let opened = machine.clock.now();
-        let active = active.map(|(segment, offset)| Active { segment, offset, reserved: offset, opened });
+        let active = active.map(|(segment, offset)| Active { segment, start: START, offset, reserved: offset, opened });
         let last_arrival = index.read().segments.back().map(|entry| entry.last_arrival).unwrap_or_default();
         let (dir, machine) = (dir.to_owned(), machine.clone());
         Self { dir, machine, index, commits, active, next_block, last_arrival, poison: None }
@@ -131,8 +133,15 @@ impl Committer {
             return Err(StreamError::Poisoned(why.clone()));
         }
         self.last_arrival = self.last_arrival.max(self.machine.clock.now());
-        let bytes = block::encode(self.next_block, self.last_arrival, &self.lay_out(pending));
-        let active = self.room_for(bytes.len() as u64)?;
+        let runs = self.lay_out(pending);
+        self.make_room(block::length(&runs) as u64)?;
+        self.write_block(&runs)
+    }
+
+    /// Writes a block at the end of the active segment, durably. Returns it and where it is.
+    fn write_block(&mut self, runs: &[RunSource<'_>]) -> Result<(Block, u64)> {
+        let Some(active) = &mut self.active else { return Err(StreamError::Poisoned("no segment is open".into())) };
+        let bytes = block::encode(self.next_block, self.last_arrival, runs);
         let offset = active.offset;
         let written = active.segment.file.write_at(&bytes, offset).and_then(|()| active.segment.file.sync_data());
         if let Err(error) = written {
@@ -184,32 +193,56 @@ impl Committer {
         appended
     }
 
-    /// The segment to write `length` more bytes to, with space reserved. A full disk fails here, before
-    /// anything is written, so the log stays usable.
-    fn room_for(&mut self, length: u64) -> Result<&mut Active> {
+    /// Makes sure that the active segment has `length` more bytes reserved. A full disk fails here, before anything is
+    /// written, so the log stays usable.
+    fn make_room(&mut self, length: u64) -> Result<()> {
         let now = self.last_arrival;
         let full = |active: &Active| {
-            let used = active.offset > START;
+            let used = active.offset > active.start;
             used && (active.offset + length > SEGMENT_BYTES || active.opened < now.minus(SEGMENT_AGE))
         };
         if self.active.as_ref().is_some_and(full) {
             self.seal()?;
         }
-        let active = match self.active.take() {
-            Some(active) => active,
-            None => {
-                let segment = Arc::new(Segment::create(&self.dir, self.next_block, &*self.machine.disk)?);
-                self.index.write().add_segment(Arc::clone(&segment));
-                Active { segment, offset: START, reserved: START, opened: now }
-            }
-        };
-        let active = self.active.insert(active);
-        if active.offset + length > active.reserved {
-            let grown = (active.reserved * 4).clamp(FIRST_RESERVE, SEGMENT_BYTES).max(active.offset + length);
-            active.segment.file.reserve(grown)?;
-            active.reserved = grown;
+        if self.active.is_none() {
+            self.open_segment()?;
         }
-        Ok(active)
+        match &mut self.active {
+            Some(active) if active.offset + length > active.reserved => {
+                let grown = (active.reserved * 4).clamp(FIRST_RESERVE, SEGMENT_BYTES).max(active.offset + length);
+                active.segment.file.reserve(grown)?;
+                active.reserved = grown;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Starts a segment.
+    fn open_segment(&mut self) -> Result<()> {
+        let segment = Arc::new(Segment::create(&self.dir, self.next_block, &*self.machine.disk)?);
+        self.index.write().add_segment(Arc::clone(&segment));
+        let opened = self.machine.clock.now();
+        self.active = Some(Active { segment, start: START, offset: START, reserved: START, opened });
+        self.carry_over()
+    }
+
+    /// Writes the first block of a segment: the ordinals that the segments before it tell.
+    fn carry_over(&mut self) -> Result<()> {
+        let carry = |(shard, first)| RunSource { shard, first, records: 0, pieces: Vec::new() };
+        let runs: Vec<_> = self.index.read().next_ordinals().map(carry).collect();
+        if runs.is_empty() {
+            return Ok(());
+        }
+        let (block, offset) = self.write_block(&runs)?;
+        let mut index = self.index.write();
+        index.add_block(offset, &block);
+        index.add_to_tail(block);
+        drop(index);
+        if let Some(active) = &mut self.active {
+            active.start = active.offset;
+        }
+        Ok(())
     }
 
     /// Ends the active segment: gives back reserved space and notes its summary beside it.
@@ -230,13 +263,16 @@ impl Committer {
     }
 
     fn expire(&mut self, horizon: Timestamp, keep_from: u64) -> Result<()> {
-        let outdated = |active: &Active| active.offset > START && self.last_arrival < horizon;
+        if self.poison.is_some() {
+            return Ok(());
+        }
+        let outdated = |active: &Active| active.offset > active.start && self.last_arrival < horizon;
         if self.active.as_ref().is_some_and(outdated) {
             self.seal()?;
-            let segment = Arc::new(Segment::create(&self.dir, self.next_block, &*self.machine.disk)?);
-            self.index.write().add_segment(Arc::clone(&segment));
-            let opened = self.machine.clock.now();
-            self.active = Some(Active { segment, offset: START, reserved: START, opened });
+            self.open_segment()?;
+        } else if self.active.as_ref().is_some_and(|active| active.offset == START) {
+            // Left by a process that died between creating the segment and writing its first block.
+            self.carry_over()?;
         }
         loop {
             let gone = self.index.write().expire_oldest(horizon, keep_from);

@@ -166,6 +166,12 @@ impl Index {
         Some(gone)
     }
 
+    /// The ordinal that the next record of each shard will get, for shards that have had one.
+    pub(crate) fn next_ordinals(&self) -> impl Iterator<Item = (ShardId, u64)> {
+        let used = self.shards.iter().enumerate().filter(|(_, shard)| shard.next > 1);
+        used.map(|(id, shard)| (ShardId(id as u32), shard.next))
+    }
+
     /// What the index knows of the last segment, to be read back by [`Self::restore`].
     pub(crate) fn summary(&self) -> Summary {
         let Some(entry) = self.segments.back() else { return Summary::default() };
