@@ -35,18 +35,11 @@ def test_a_wrong_key_or_signature_is_refused(server):
 def test_a_clock_that_is_off_is_refused(server, monkeypatch):
     import botocore.auth
 
-    class Late(datetime.datetime):
-        @classmethod
-        def now(cls, tz=None):
-            return datetime.datetime.now(tz) - datetime.timedelta(minutes=16)
-
-        @classmethod
-        def utcnow(cls):
-            return datetime.datetime.utcnow() - datetime.timedelta(minutes=16)
-
-    late = lambda *args, **kwargs: Late.now(datetime.timezone.utc)
-    monkeypatch.setattr(botocore.auth, "get_current_datetime", late)
-    assert refused(server.client("kinesis").list_streams) == "InvalidSignatureException"
+    now = botocore.auth.get_current_datetime
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *args: now(*args) - datetime.timedelta(minutes=16))
+    for service, call in (("kinesis", "list_streams"), ("iam", "list_roles")):
+        with pytest.raises(botocore.exceptions.ClientError, match="Signature expired"):
+            getattr(server.client(service), call)()
 
 
 def test_kinesis_refuses_what_does_not_fit(server):
