@@ -116,7 +116,11 @@ impl DiskFile for SystemFile {
     }
 
     fn reserve(&self, length: u64) -> io::Result<()> {
-        fs4::fs_std::FileExt::allocate(&self.0, length)
+        match fs4::fs_std::FileExt::allocate(&self.0, length) {
+            // Some file systems cannot; there, a longer file at least spares later writes the new length.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => self.0.set_len(length.max(self.len()?)),
+            done => done,
+        }
     }
 
     fn truncate(&self, length: u64) -> io::Result<()> {

@@ -13,8 +13,10 @@
 
 mod disk;
 mod random;
+mod simulated_disk;
 mod time;
 
 pub use disk::{Disk, DiskFile, LockedDir, SystemDisk};
 pub use random::{Random, SystemRandom, hex};
+pub use simulated_disk::{Fault, SimulatedDisk};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

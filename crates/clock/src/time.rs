@@ -4,8 +4,10 @@ use std::fmt::Debug;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 /// A point in time: milliseconds since 1970-01-01 UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
@@ -27,6 +29,11 @@ impl Timestamp {
     /// Seconds since the epoch with a fraction, the unit of AWS' JSON timestamps.
     pub fn seconds(self) -> f64 {
         self.0 as f64 / 1_000.0
+    }
+
+    /// The time `duration` after this one.
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(duration.as_millis() as i64))
     }
 
     /// The time `duration` before this one.
