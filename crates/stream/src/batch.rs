@@ -54,6 +54,11 @@ impl Batch {
         self.runs.iter().map(|run| run.bytes.len()).sum()
     }
 
+    /// Bytes of the batch's keys and data.
+    pub fn payload(&self) -> usize {
+        self.runs.iter().map(|run| run.bytes.len() - block::RECORD * run.records as usize).sum()
+    }
+
     /// Whether the batch has no record.
     pub fn is_empty(&self) -> bool {
         self.runs.iter().all(|run| run.records == 0)

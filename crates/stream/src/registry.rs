@@ -1,34 +1,29 @@
-//! All streams, and what is kept of them in the control database.
+//! All streams of a process: opening, finding, creating and deleting them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
-use tidemill_clock::Timestamp;
+use futures::{StreamExt, TryStreamExt};
+use sqlx::SqlitePool;
 
-use crate::shard::HashRange;
-use crate::stream::Definition;
-use crate::{Machine, Mode, Result, Shard, ShardId, Stream, StreamError, StreamId, StreamName};
+use crate::log::TailBudget;
+use crate::store::{Definition, StreamStore};
+use crate::{
+    Commitment, HashRange, Machine, Result, Settings, Shard, ShardId, ShardMap, Status, Stream, StreamConsumer,
+    StreamError, StreamId, StreamName, scaling,
+};
 
-const DEFAULT_RETENTION: Duration = Duration::from_secs(24 * 3600);
-/// How often expired segments are looked for.
+/// How often expired segments and shards are looked for.
 const RETENTION_TICK: Duration = Duration::from_secs(60);
-
-const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS stream (
-  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, mode TEXT NOT NULL,
-  created_ms INTEGER NOT NULL, retention_s INTEGER NOT NULL, deleting INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE IF NOT EXISTS shard (
-  stream_id TEXT NOT NULL REFERENCES stream(id) ON DELETE CASCADE, number INTEGER NOT NULL,
-  hash_start TEXT NOT NULL, hash_end TEXT NOT NULL, created_ms INTEGER NOT NULL,
-  PRIMARY KEY (stream_id, number));";
+/// Logs that are opened at the same time.
+const OPENING: usize = 8;
 
 /// Something that reads streams and remembers how far, for which the log must not be cut too early.
 #[async_trait]
-pub trait Consumer: Send + Sync {
+pub trait Dependent: Send + Sync {
     /// Called before a stream's records are removed for good: returns when nothing read so far depends on them.
     async fn before_delete(&self, stream: &Arc<Stream>);
 
@@ -38,96 +33,150 @@ pub trait Consumer: Send + Sync {
 
 /// The streams of this process.
 pub struct Streams {
-    control: SqlitePool,
+    pub(crate) store: StreamStore,
+    pub(crate) machine: Machine,
+    /// How long a stream or a consumer shows that it is being created, changed or deleted.
+    pub(crate) transition: Duration,
     dir: PathBuf,
-    machine: Machine,
-    /// By name. Held for look-ups and single changes only.
-    streams: RwLock<BTreeMap<StreamName, Arc<Stream>>>,
-    consumers: RwLock<Vec<Weak<dyn Consumer>>>,
+    tails: Arc<TailBudget>,
+    registered: RwLock<Registered>,
+    dependents: RwLock<Vec<Weak<dyn Dependent>>>,
+}
+
+/// What there is. Held for look-ups and single changes only.
+#[derive(Default)]
+pub(crate) struct Registered {
+    by_name: BTreeMap<StreamName, Arc<Stream>>,
+    by_id: HashMap<StreamId, Arc<Stream>>,
+    pub(crate) consumers: BTreeMap<(StreamId, String), StreamConsumer>,
+    pub(crate) commitment: Commitment,
+}
+
+impl Registered {
+    fn add(&mut self, stream: &Arc<Stream>) {
+        self.by_name.insert(stream.name().clone(), Arc::clone(stream));
+        self.by_id.insert(stream.id().clone(), Arc::clone(stream));
+    }
+
+    fn remove(&mut self, stream: &Stream) {
+        self.by_name.remove(stream.name());
+        self.by_id.remove(stream.id());
+        self.consumers.retain(|(id, _), _| id != stream.id());
+    }
 }
 
 impl Streams {
-    /// Opens the streams that `control` knows, with their logs below `dir`.
-    pub async fn open(control: SqlitePool, dir: PathBuf, machine: Machine) -> Result<Arc<Self>> {
-        sqlx::raw_sql(SCHEMA).execute(&control).await?;
-        let streams =
-            Arc::new(Self { control, dir, machine, streams: RwLock::default(), consumers: RwLock::default() });
-        for (definition, deleting) in streams.definitions().await? {
-            if deleting {
-                streams.remove_files(&definition.id).await?;
-                continue;
-            }
-            let stream = streams.open_log(definition).await?;
-            streams.write().insert(stream.name().clone(), stream);
+    /// Opens the streams that `control` knows, with their logs below `dir`. Changes of state take `transition`.
+    pub async fn open(control: SqlitePool, dir: PathBuf, machine: Machine, transition: Duration) -> Result<Arc<Self>> {
+        let store = StreamStore::open(control).await?;
+        let streams = Arc::new(Self {
+            store,
+            machine,
+            transition,
+            dir,
+            tails: Arc::default(),
+            registered: RwLock::default(),
+            dependents: RwLock::default(),
+        });
+        let (deleting, kept): (Vec<_>, Vec<_>) =
+            streams.store.streams().await?.into_iter().partition(|(_, deleting)| *deleting);
+        for (definition, _) in deleting {
+            streams.remove_files(&definition.id).await?;
         }
-        tokio::spawn(expire_regularly(Arc::downgrade(&streams)));
+        let open = kept.into_iter().map(|(definition, _)| streams.open_stream(definition, Status::Active));
+        let opened: Vec<_> = futures::stream::iter(open).buffer_unordered(OPENING).try_collect().await?;
+        opened.iter().for_each(|stream| streams.write().add(stream));
+        for consumer in streams.store.consumers().await? {
+            streams.write().consumers.insert((consumer.stream.clone(), consumer.name.clone()), consumer);
+        }
+        let commitment = streams.store.commitment().await?;
+        streams.write().commitment = commitment;
         Ok(streams)
     }
 
-    /// Creates a stream; it is durable and active on return.
-    pub async fn create(&self, name: StreamName, mode: Mode, shards: u32) -> Result<Arc<Stream>> {
-        if self.read().contains_key(&name) {
+    /// Starts what goes on by itself: retention and scaling. Before, every [`Dependent`] must be registered.
+    pub fn start(self: &Arc<Self>) {
+        tokio::spawn(expire_regularly(Arc::downgrade(self)));
+        tokio::spawn(scaling::scale_regularly(Arc::downgrade(self)));
+    }
+
+    /// Creates a stream with `shards` even shards; it is durable on return.
+    pub async fn create(self: &Arc<Self>, name: StreamName, settings: Settings, shards: u32) -> Result<Arc<Stream>> {
+        if self.read().by_name.contains_key(&name) {
             return Err(StreamError::Exists(name));
         }
         let created = self.machine.clock.now();
-        let shard = |(number, range)| Shard { id: ShardId(number), range, created };
+        let shard = |(number, range)| Shard::new(ShardId(number), range, created);
         let definition = Definition {
             id: StreamId::new(&self.machine.random.hex(16)),
-            name: name.clone(),
-            mode,
+            name,
             created,
-            retention: DEFAULT_RETENTION,
-            shards: (0..).zip(HashRange::split_evenly(shards)).map(shard).collect(),
+            settings,
+            shards: ShardMap::new((0..).zip(HashRange::split_evenly(shards)).map(shard).collect()),
         };
-        self.insert(&definition).await.map_err(|error| match error {
-            // Two creations at once: the database lets one through.
-            sqlx::Error::Database(error) if error.is_unique_violation() => StreamError::Exists(name),
-            error => error.into(),
-        })?;
-        let stream = self.open_log(definition).await?;
-        self.write().insert(stream.name().clone(), Arc::clone(&stream));
-        Ok(stream)
+        let streams = Arc::clone(self);
+        to_the_end(async move {
+            streams.store.insert(&definition).await.map_err(|error| match error {
+                // Two creations at once: the database lets one through.
+                sqlx::Error::Database(error) if error.is_unique_violation() => {
+                    StreamError::Exists(definition.name.clone())
+                }
+                error => error.into(),
+            })?;
+            let id = definition.id.clone();
+            let stream = match streams.open_stream(definition, Status::Creating).await {
+                Ok(stream) => stream,
+                Err(error) => {
+                    streams.remove_files(&id).await?;
+                    return Err(error);
+                }
+            };
+            streams.write().add(&stream);
+            streams.settle(&stream);
+            Ok(stream)
+        })
+        .await
     }
 
     /// The stream called `name`.
     pub fn get(&self, name: &StreamName) -> Result<Arc<Stream>> {
-        self.read().get(name).cloned().ok_or_else(|| StreamError::NotFound(name.clone()))
+        self.read().by_name.get(name).cloned().ok_or_else(|| StreamError::NotFound(name.clone()))
     }
 
     /// The stream with this id, whatever its name.
     pub fn by_id(&self, id: &StreamId) -> Option<Arc<Stream>> {
-        self.read().values().find(|stream| stream.id() == id).cloned()
+        self.read().by_id.get(id).cloned()
     }
 
     /// All streams, by name.
     pub fn list(&self) -> Vec<Arc<Stream>> {
-        self.read().values().cloned().collect()
+        self.read().by_name.values().cloned().collect()
     }
 
-    /// Deletes a stream. On return that is decided for good; its records go away in the background, after
-    /// consumers have made what they read independent of them.
-    pub async fn delete(self: &Arc<Self>, name: &StreamName) -> Result<()> {
+    /// Deletes a stream, and its consumers if `with_consumers` allows it. On return that is decided for good; its
+    /// records go away in the background, after dependents have made what they read independent of them.
+    pub async fn delete(self: &Arc<Self>, name: &StreamName, with_consumers: bool) -> Result<()> {
         let stream = self.get(name)?;
-        if stream.status() == crate::Status::Deleting {
-            return Err(StreamError::Deleting(name.clone()));
-        }
-        sqlx::query("UPDATE stream SET deleting = 1 WHERE id = $1")
-            .bind(stream.id().as_str())
-            .execute(&self.control)
-            .await?;
-        stream.set_deleting();
         let streams = Arc::clone(self);
-        tokio::spawn(async move {
-            if let Err(error) = streams.finish_delete(&stream).await {
-                tracing::error!(stream = %stream.name(), %error, "deletion goes on at the next start");
+        to_the_end(async move {
+            let _turn = stream.turn.lock().await;
+            if stream.status() != Status::Active {
+                return Err(StreamError::NotActive(stream.name().clone(), stream.status()));
             }
-        });
-        Ok(())
+            if !with_consumers && !streams.consumers_of(&stream).is_empty() {
+                return Err(StreamError::HasConsumers(stream.name().clone()));
+            }
+            streams.store.mark_deleting(stream.id()).await?;
+            stream.set_status(Status::Deleting);
+            tokio::spawn(Arc::clone(&streams).finish_delete(Arc::clone(&stream)));
+            Ok(())
+        })
+        .await
     }
 
     /// Registers a reader that deletion and retention must respect for as long as it lives.
-    pub fn add_consumer(&self, consumer: &Arc<dyn Consumer>) {
-        self.consumers.write().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(consumer));
+    pub fn add_dependent(&self, dependent: &Arc<dyn Dependent>) {
+        self.dependents.write().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(dependent));
     }
 
     /// Waits until everything acknowledged or about to be is on disk.
@@ -137,101 +186,80 @@ impl Streams {
         }
     }
 
-    async fn finish_delete(&self, stream: &Arc<Stream>) -> Result<()> {
-        stream.drain().await;
-        for consumer in self.consumers() {
-            consumer.before_delete(stream).await;
+    /// Lets a stream be active: now, or after the time that a transition takes.
+    pub(crate) fn settle(&self, stream: &Arc<Stream>) {
+        if self.transition.is_zero() {
+            return stream.set_status(Status::Active);
         }
-        self.remove_files(stream.id()).await?;
-        self.write().remove(stream.name());
-        Ok(())
+        let (stream, transition) = (Arc::clone(stream), self.transition);
+        tokio::spawn(async move {
+            tokio::time::sleep(transition).await;
+            stream.set_status(Status::Active);
+        });
+    }
+
+    async fn finish_delete(self: Arc<Self>, stream: Arc<Stream>) {
+        tokio::time::sleep(self.transition).await;
+        stream.drain().await;
+        for dependent in self.dependents() {
+            dependent.before_delete(&stream).await;
+        }
+        match self.remove_files(stream.id()).await {
+            Ok(()) => self.write().remove(&stream),
+            Err(error) => tracing::error!(stream = %stream.name(), %error, "deletion goes on at the next start"),
+        }
     }
 
     async fn remove_files(&self, id: &StreamId) -> Result<()> {
         let (disk, dir) = (Arc::clone(&self.machine.disk), self.dir.join(id.as_str()));
         in_background(move || Ok(disk.remove_dir(&dir)?)).await?;
-        sqlx::query("DELETE FROM stream WHERE id = $1").bind(id.as_str()).execute(&self.control).await?;
-        Ok(())
+        self.store.remove(id).await
     }
 
-    async fn open_log(&self, definition: Definition) -> Result<Arc<Stream>> {
+    async fn open_stream(&self, definition: Definition, status: Status) -> Result<Arc<Stream>> {
         let (dir, machine) = (self.dir.join(definition.id.as_str()), self.machine.clone());
-        let runtime = tokio::runtime::Handle::current();
+        let (runtime, tails) = (tokio::runtime::Handle::current(), Arc::clone(&self.tails));
         in_background(move || {
             let _runtime = runtime.enter();
-            Stream::open(definition, &dir, &machine).map(Arc::new)
+            Stream::open(definition, status, &dir, &machine, &tails).map(Arc::new)
         })
         .await
     }
 
-    async fn insert(&self, definition: &Definition) -> Result<(), sqlx::Error> {
-        let mut transaction = self.control.begin().await?;
-        sqlx::query("INSERT INTO stream (id, name, mode, created_ms, retention_s) VALUES ($1, $2, $3, $4, $5)")
-            .bind(definition.id.as_str())
-            .bind(definition.name.as_str())
-            .bind(definition.mode.as_str())
-            .bind(definition.created.millis())
-            .bind(definition.retention.as_secs() as i64)
-            .execute(&mut *transaction)
-            .await?;
-        for shard in &definition.shards {
-            sqlx::query("INSERT INTO shard VALUES ($1, $2, $3, $4, $5)")
-                .bind(definition.id.as_str())
-                .bind(i64::from(shard.id.0))
-                .bind(shard.range.start.to_string())
-                .bind(shard.range.end.to_string())
-                .bind(shard.created.millis())
-                .execute(&mut *transaction)
-                .await?;
+    /// Applies retention to a stream: to its records, and to shards that were closed before the oldest of them.
+    pub(crate) async fn expire(&self, stream: &Stream) -> Result<()> {
+        let needed: Vec<_> = self.dependents().iter().flat_map(|dependent| dependent.needed(stream)).collect();
+        stream.expire(&needed).await?;
+        let _turn = stream.turn.lock().await;
+        let is_needed = |shard: ShardId| needed.iter().any(|(needed, _)| *needed == shard);
+        let (left, over) = stream.shards().without_closed_before(stream.horizon(), is_needed);
+        if !over.is_empty() {
+            self.store.remove_shards(stream.id(), &over).await?;
+            stream.set_shards(left);
+            stream.log.forget(over).await?;
         }
-        transaction.commit().await
+        Ok(())
     }
 
-    async fn definitions(&self) -> Result<Vec<(Definition, bool)>> {
-        let mut definitions = Vec::new();
-        for row in sqlx::query("SELECT * FROM stream").fetch_all(&self.control).await? {
-            let id: String = row.try_get("id")?;
-            let shards = sqlx::query("SELECT * FROM shard WHERE stream_id = $1 ORDER BY number")
-                .bind(&id)
-                .fetch_all(&self.control)
-                .await?;
-            let definition = Definition {
-                id: StreamId::new(&id),
-                name: StreamName::parse(row.try_get("name")?)?,
-                mode: if row.try_get::<&str, _>("mode")? == "ON_DEMAND" { Mode::OnDemand } else { Mode::Provisioned },
-                created: Timestamp::from_millis(row.try_get("created_ms")?),
-                retention: Duration::from_secs(row.try_get::<i64, _>("retention_s")? as u64),
-                shards: shards.iter().map(read_shard).collect::<Result<_>>()?,
-            };
-            definitions.push((definition, row.try_get("deleting")?));
-        }
-        Ok(definitions)
+    fn dependents(&self) -> Vec<Arc<dyn Dependent>> {
+        let dependents = self.dependents.read().unwrap_or_else(PoisonError::into_inner);
+        dependents.iter().filter_map(Weak::upgrade).collect()
     }
 
-    fn consumers(&self) -> Vec<Arc<dyn Consumer>> {
-        let consumers = self.consumers.read().unwrap_or_else(PoisonError::into_inner);
-        consumers.iter().filter_map(Weak::upgrade).collect()
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Registered> {
+        self.registered.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<StreamName, Arc<Stream>>> {
-        self.streams.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<StreamName, Arc<Stream>>> {
-        self.streams.write().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Registered> {
+        self.registered.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn read_shard(row: &SqliteRow) -> Result<Shard> {
-    let hash = |column| -> Result<u128> {
-        let text: &str = row.try_get(column)?;
-        text.parse().map_err(|_| StreamError::Control(format!("'{text}' is no hash key")))
-    };
-    Ok(Shard {
-        id: ShardId(row.try_get("number")?),
-        range: HashRange { start: hash("hash_start")?, end: hash("hash_end")? },
-        created: Timestamp::from_millis(row.try_get("created_ms")?),
-    })
+/// Runs a change that must not stop half-way, even if whoever asked for it goes away.
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    change: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    tokio::spawn(change).await.map_err(|error| StreamError::Control(error.to_string()))?
 }
 
 async fn in_background<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
@@ -244,10 +272,8 @@ async fn expire_regularly(streams: Weak<Streams>) {
     loop {
         tick.tick().await;
         let Some(streams) = streams.upgrade() else { return };
-        let consumers = streams.consumers();
         for stream in streams.list() {
-            let needed: Vec<_> = consumers.iter().flat_map(|consumer| consumer.needed(&stream)).collect();
-            if let Err(error) = stream.expire(&needed).await {
+            if let Err(error) = streams.expire(&stream).await {
                 tracing::warn!(stream = %stream.name(), %error, "retention was not applied");
             }
         }

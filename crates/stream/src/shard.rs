@@ -20,10 +20,12 @@ pub struct HashRange {
 }
 
 impl HashRange {
-    /// The whole space cut into `count` even ranges, in order.
+    /// The whole space cut into `count` even ranges, in order. Range `i` starts at `i · 2^128 / count`, rounded down, so
+    /// that twice as many ranges have all the same starts and as many between them.
     pub fn split_evenly(count: u32) -> Vec<Self> {
-        let width = u128::MAX / u128::from(count.max(1));
-        let start = |index: u32| u128::from(index) * width + u128::from(index);
+        let parts = u128::from(count.max(1));
+        let (width, rest) = (u128::MAX / parts, u128::MAX % parts + 1);
+        let start = |index: u32| u128::from(index) * width + u128::from(index) * rest / parts;
         let range = |index: u32| Self {
             start: start(index),
             end: if index + 1 == count { u128::MAX } else { start(index + 1) - 1 },
@@ -46,12 +48,42 @@ pub struct Shard {
     pub range: HashRange,
     /// When it was created.
     pub created: Timestamp,
+    /// The shard that it was split or merged from.
+    pub parent: Option<ShardId>,
+    /// The other shard that it was merged from.
+    pub adjacent_parent: Option<ShardId>,
+    /// Set when it was split or merged itself: it takes no more records.
+    pub closed: Option<Closed>,
+}
+
+/// The end of a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed {
+    /// When it was closed.
+    pub at: Timestamp,
+    /// The ordinal after its last record.
+    pub end: u64,
 }
 
 impl Shard {
+    /// A shard without parents.
+    pub fn new(id: ShardId, range: HashRange, created: Timestamp) -> Self {
+        Self { id, range, created, parent: None, adjacent_parent: None, closed: None }
+    }
+
     /// The sequence number of this shard's record `ordinal`.
     pub fn sequence_number(&self, ordinal: u64) -> SequenceNumber {
         SequenceNumber { shard_created: self.created, shard: self.id, ordinal }
+    }
+
+    /// The shards that it came from.
+    pub fn parents(&self) -> impl Iterator<Item = ShardId> {
+        self.parent.into_iter().chain(self.adjacent_parent)
+    }
+
+    /// Whether it was open at `time`.
+    pub fn was_open_at(&self, time: Timestamp) -> bool {
+        self.created <= time && self.closed.is_none_or(|closed| closed.at >= time)
     }
 }
 

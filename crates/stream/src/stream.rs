@@ -1,133 +1,201 @@
-//! One stream: its shards and its log.
+//! One stream: its shards, its settings and its log.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tidemill_clock::{Clock, Timestamp};
 use tokio::sync::watch;
 
-use crate::log::Log;
+use crate::log::{Log, TailBudget};
 use crate::shard::hash_key;
-use crate::{Appended, Batch, Machine, Read, ReadLimit, Result, Shard, ShardId, StreamError, StreamId, StreamName};
+use crate::store::Definition;
+use crate::{
+    Appended, Batch, Machine, Mode, Read, ReadLimit, Result, SequenceNumber, Settings, Shard, ShardId, ShardMap,
+    StreamError, StreamId, StreamMetrics, StreamName,
+};
 
-/// Where a stream's capacity comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// A fixed number of shards.
-    Provisioned,
-    /// As many shards as the traffic needs, at least four.
-    OnDemand,
-}
-
-impl Mode {
-    /// Kinesis' word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Provisioned => "PROVISIONED",
-            Self::OnDemand => "ON_DEMAND",
-        }
-    }
-}
-
-/// What a stream is going through.
+/// What a stream or a consumer is going through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
+    /// It is not usable yet.
+    Creating,
     /// It can be used.
     Active,
+    /// It can be used while it changes.
+    Updating,
     /// It is going away.
     Deleting,
 }
 
-/// What is known of a stream besides its records.
-#[derive(Debug, Clone)]
-pub(crate) struct Definition {
-    pub(crate) id: StreamId,
-    pub(crate) name: StreamName,
-    pub(crate) mode: Mode,
-    pub(crate) created: Timestamp,
-    pub(crate) retention: Duration,
-    pub(crate) shards: Vec<Shard>,
+impl Status {
+    /// Kinesis' word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Creating => "CREATING",
+            Self::Active => "ACTIVE",
+            Self::Updating => "UPDATING",
+            Self::Deleting => "DELETING",
+        }
+    }
 }
 
 /// A stream.
 #[derive(Debug)]
 pub struct Stream {
-    definition: Definition,
-    deleting: AtomicBool,
-    log: Log,
+    id: StreamId,
+    name: StreamName,
+    created: Timestamp,
+    settings: ArcSwap<Settings>,
+    shards: ArcSwap<ShardMap>,
+    status: watch::Sender<Status>,
+    /// Counts the changes of `shards`, for appends that met a closed shard.
+    reshards: watch::Sender<u64>,
+    /// Held by whoever changes the settings or the shards.
+    pub(crate) turn: Arc<tokio::sync::Mutex<()>>,
+    pub(crate) log: Log,
     clock: Arc<dyn Clock>,
 }
 
 impl Stream {
-    pub(crate) fn open(definition: Definition, dir: &Path, machine: &Machine) -> Result<Self> {
-        let log = Log::open(dir, machine)?;
-        Ok(Self { definition, deleting: AtomicBool::new(false), log, clock: Arc::clone(&machine.clock) })
+    pub(crate) fn open(
+        definition: Definition,
+        status: Status,
+        dir: &Path,
+        machine: &Machine,
+        tails: &Arc<TailBudget>,
+    ) -> Result<Self> {
+        let closed = definition.shards.iter().filter(|shard| shard.closed.is_some());
+        let log = Log::open(dir, closed.map(|shard| shard.id).collect(), machine, tails)?;
+        Ok(Self {
+            id: definition.id,
+            name: definition.name,
+            created: definition.created,
+            settings: ArcSwap::from_pointee(definition.settings),
+            shards: ArcSwap::from_pointee(definition.shards),
+            status: watch::Sender::new(status),
+            reshards: watch::Sender::new(0),
+            turn: Arc::default(),
+            log,
+            clock: Arc::clone(&machine.clock),
+        })
     }
 
     /// Its name.
     pub fn name(&self) -> &StreamName {
-        &self.definition.name
+        &self.name
     }
 
     /// What tells it from others that had the same name.
     pub fn id(&self) -> &StreamId {
-        &self.definition.id
-    }
-
-    /// Its capacity mode.
-    pub fn mode(&self) -> Mode {
-        self.definition.mode
+        &self.id
     }
 
     /// When it was created.
     pub fn created(&self) -> Timestamp {
-        self.definition.created
+        self.created
     }
 
-    /// How long a record can be read after its arrival.
-    pub fn retention(&self) -> Duration {
-        self.definition.retention
+    /// Its settings now.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.load_full()
+    }
+
+    pub(crate) fn set_settings(&self, settings: Settings) {
+        self.settings.store(Arc::new(settings));
+    }
+
+    /// Its capacity mode.
+    pub fn mode(&self) -> Mode {
+        self.settings.load().mode
     }
 
     /// What it is going through.
     pub fn status(&self) -> Status {
-        if self.deleting.load(Ordering::Acquire) { Status::Deleting } else { Status::Active }
+        *self.status.borrow()
     }
 
-    pub(crate) fn set_deleting(&self) {
-        self.deleting.store(true, Ordering::Release);
+    /// Changes with its status, so that a caller can wait for one.
+    pub fn statuses(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
     }
 
-    /// Its shards, by id.
-    pub fn shards(&self) -> &[Shard] {
-        &self.definition.shards
+    /// Changes the status. A stream that is going away stays so.
+    pub(crate) fn set_status(&self, status: Status) {
+        self.status.send_if_modified(|current| {
+            let changes = *current != status && *current != Status::Deleting;
+            if changes {
+                *current = status;
+            }
+            changes
+        });
+    }
+
+    /// Its shards now.
+    pub fn shards(&self) -> Arc<ShardMap> {
+        self.shards.load_full()
+    }
+
+    pub(crate) fn set_shards(&self, shards: ShardMap) {
+        self.shards.store(Arc::new(shards));
+        self.wake_placements();
+    }
+
+    /// Lets appends that met a closed shard look at the shards again.
+    pub(crate) fn wake_placements(&self) {
+        self.reshards.send_modify(|count| *count += 1);
     }
 
     /// The shard `id`.
-    pub fn shard(&self, id: ShardId) -> Result<&Shard> {
-        let found = self.shards().get(id.0 as usize);
-        found.ok_or_else(|| StreamError::NoShard(self.name().clone(), id.to_string()))
+    pub fn shard(&self, id: ShardId) -> Result<Shard> {
+        let found = self.shards.load().get(id).cloned();
+        found.ok_or_else(|| StreamError::NoShard(self.name.clone(), id.to_string()))
     }
 
     /// The shard that takes records of this partition key.
     pub fn shard_for(&self, partition_key: &[u8]) -> ShardId {
-        self.shard_for_hash(hash_key(partition_key))
+        self.shards.load().of_hash(hash_key(partition_key))
     }
 
-    /// The shard that takes records of this hash key.
-    pub fn shard_for_hash(&self, key: u128) -> ShardId {
-        let after = self.shards().partition_point(|shard| shard.range.start <= key);
-        self.shards()[after.saturating_sub(1)].id
+    /// What it has done since the process started.
+    pub fn metrics(&self) -> &StreamMetrics {
+        self.log.metrics()
     }
 
-    /// Appends records; returns when they are on disk.
+    /// Bytes and records that wait to be written.
+    pub fn queued(&self) -> (usize, usize) {
+        self.log.queued()
+    }
+
+    /// Appends records; returns when they are on disk. Fails with [`StreamError::Resharded`] if one of their shards was
+    /// closed since they were placed; [`Self::place`] places them anew then.
     pub async fn append(&self, batch: Batch) -> Result<Appended> {
-        if self.status() == Status::Deleting {
-            return Err(StreamError::Deleting(self.name().clone()));
+        match self.status() {
+            Status::Deleting => Err(StreamError::NotActive(self.name.clone(), Status::Deleting)),
+            Status::Creating => Err(StreamError::NotFound(self.name.clone())),
+            _ if batch.is_empty() => Ok(Appended::nothing(self.clock.now())),
+            Status::Active | Status::Updating => self.log.append(batch).await,
         }
-        self.log.append(batch).await
+    }
+
+    /// Appends the records that `fill` puts into a batch, each into the shard that it belongs to; returns when they are
+    /// on disk. `fill` is called again if the shards change meanwhile.
+    pub async fn place<T, E: From<StreamError>>(
+        &self,
+        mut fill: impl FnMut(&ShardMap, &mut Batch) -> Result<T, E>,
+    ) -> Result<Placed<T>, E> {
+        let mut reshards = self.reshards.subscribe();
+        loop {
+            reshards.mark_unchanged();
+            let shards = self.shards();
+            let mut batch = Batch::default();
+            let filled = fill(&shards, &mut batch)?;
+            match self.append(batch).await {
+                // The stream outlives the call, so its sender is there.
+                Err(StreamError::Resharded) => drop(reshards.changed().await),
+                other => return Ok(Placed { filled, appended: other?, shards }),
+            }
+        }
     }
 
     /// Reads the records of `shard` from `ordinal` on, as far as retention has kept them.
@@ -135,21 +203,32 @@ impl Stream {
         self.log.read(shard, ordinal, self.horizon(), limit).await
     }
 
+    /// The same for records that retention has kept for a [`Dependent`](crate::Dependent) although their time is over.
+    pub async fn read_kept(&self, shard: ShardId, ordinal: u64, limit: ReadLimit) -> Result<Read> {
+        self.log.read(shard, ordinal, Timestamp::default(), limit).await
+    }
+
     /// The ordinal that the next record of `shard` will get.
     pub fn next_ordinal(&self, shard: ShardId) -> u64 {
-        self.log.next_ordinal(shard)
+        let closed = self.shards.load().get(shard).and_then(|shard| shard.closed);
+        closed.map_or_else(|| self.log.next_ordinal(shard), |closed| closed.end)
+    }
+
+    /// When the newest record of `shard` arrived, if one is known.
+    pub fn last_arrival(&self, shard: ShardId) -> Option<Timestamp> {
+        self.log.last_arrival(shard)
     }
 
     /// The ordinal of the first record of `shard` that arrived at `time` or later.
     pub async fn first_ordinal_at(&self, shard: ShardId, time: Timestamp) -> Result<u64> {
-        let mut ordinal = self.log.ordinal_before(shard, time);
+        let mut ordinal = self.log.ordinal_before(shard, time).await?;
         loop {
             let read = self.read(shard, ordinal, ReadLimit::default()).await?;
             if let Some(run) = read.runs.iter().find(|run| run.arrival >= time) {
                 return Ok(run.first);
             }
-            ordinal = read.next;
-            if read.at_tip {
+            let is_stuck = std::mem::replace(&mut ordinal, read.next) == read.next;
+            if read.at_tip || is_stuck {
                 return Ok(ordinal);
             }
         }
@@ -160,18 +239,46 @@ impl Stream {
         self.log.commits()
     }
 
+    /// Changes with each change of the shards.
+    pub fn reshards(&self) -> watch::Receiver<u64> {
+        self.reshards.subscribe()
+    }
+
     /// Waits until every append made before is written.
     pub(crate) async fn drain(&self) {
         self.log.drain().await;
     }
 
-    /// Frees what retention no longer keeps, except what a consumer still needs from the given ordinals on.
+    /// Frees what retention no longer keeps, except what a dependent still needs from the given ordinals on.
     pub(crate) async fn expire(&self, needed: &[(ShardId, u64)]) -> Result<()> {
         let blocks = needed.iter().map(|(shard, ordinal)| self.log.block_of(*shard, *ordinal));
         self.log.expire(self.horizon(), blocks.min().unwrap_or(u64::MAX)).await
     }
 
-    fn horizon(&self) -> Timestamp {
-        self.clock.now().minus(self.retention())
+    /// What arrived before this time cannot be read any more.
+    pub fn horizon(&self) -> Timestamp {
+        let settings = self.settings.load();
+        self.clock.now().minus(settings.retention).max(settings.trimmed)
+    }
+}
+
+/// Records that are on disk.
+#[derive(Debug)]
+pub struct Placed<T> {
+    /// What placing them returned.
+    pub filled: T,
+    /// What they were given.
+    pub appended: Appended,
+    /// The shards that they were placed in.
+    pub shards: Arc<ShardMap>,
+}
+
+impl<T> Placed<T> {
+    /// The sequence number of the record at `place` among the batch's records of `shard`, and the shard's place in the
+    /// map.
+    pub fn number(&self, shard: ShardId, place: u32) -> Option<(usize, SequenceNumber)> {
+        let at = self.shards.place(shard)?;
+        let ordinal = self.appended.first_ordinal(shard)? + u64::from(place);
+        Some((at, self.shards[at].sequence_number(ordinal)))
     }
 }

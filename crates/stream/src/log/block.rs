@@ -1,7 +1,7 @@
 //! The block: what one group commit writes. Little-endian.
 //!
 //! ```text
-//! block   0 magic "TMBK" · 4 length u32 · 8 CRC-32C of the bytes from 12 on · 12 runs u32
+//! block   0 magic "TMBK" · 4 length u32 · 8 CRC-32C of the segment's salt and the bytes from 12 on · 12 runs u32
 //!        16 number u64 · 24 arrival time i64 (ms) · 32 run × runs · records
 //! run     0 shard u32 · 4 records u32 · 8 first ordinal u64 · 16 offset in the block u32 · 20 bytes u32
 //! record  0 key length u32 · 4 data length u32 · 8 key · data
@@ -9,7 +9,7 @@
 //!
 //! Blocks are numbered from 0 without gaps. The runs of a block are in order of their shards, one a shard.
 //! The first block of a segment may have runs of no records: they carry each shard's next ordinal over from segments
-//! that retention will remove.
+//! that retention will remove. The salt keeps a client from putting a record that looks like a block of this segment.
 
 use bytes::Bytes;
 use tidemill_clock::Timestamp;
@@ -19,7 +19,8 @@ use crate::ShardId;
 const MAGIC: [u8; 4] = *b"TMBK";
 pub(crate) const HEADER: usize = 32;
 const RUN: usize = 24;
-const RECORD: usize = 8;
+/// Bytes of a record's lengths.
+pub(crate) const RECORD: usize = 8;
 /// The largest block: a full drain of the queue stays far below it.
 pub(crate) const MAX_LENGTH: usize = 256 << 20;
 
@@ -54,7 +55,7 @@ pub(crate) fn length(runs: &[RunSource<'_>]) -> usize {
 }
 
 /// Lays a block out.
-pub(crate) fn encode(number: u64, arrival: Timestamp, runs: &[RunSource<'_>]) -> Vec<u8> {
+pub(crate) fn encode(number: u64, arrival: Timestamp, runs: &[RunSource<'_>], salt: u32) -> Vec<u8> {
     let length = length(runs);
     let mut block = Vec::with_capacity(length);
     block.extend_from_slice(&MAGIC);
@@ -76,7 +77,7 @@ pub(crate) fn encode(number: u64, arrival: Timestamp, runs: &[RunSource<'_>]) ->
     for piece in runs.iter().flat_map(|run| &run.pieces) {
         block.extend_from_slice(piece);
     }
-    let crc = crc32c::crc32c(&block[12..]);
+    let crc = crc32c::crc32c_append(salt, &block[12..]);
     block[8..12].copy_from_slice(&crc.to_le_bytes());
     block
 }
@@ -113,9 +114,12 @@ impl Block {
         Self { bytes }
     }
 
-    /// Checks the bytes of a block that was read; none where they are damaged.
-    pub(crate) fn verify(bytes: Bytes) -> Option<Self> {
-        if peek(&bytes) != Header::Block(bytes.len()) || crc32c::crc32c(&bytes[12..]) != read_u32(&bytes, 8) {
+    /// Checks the bytes of a block that was read from a segment with this salt; none where they are damaged.
+    pub(crate) fn verify(bytes: Bytes, salt: u32) -> Option<Self> {
+        if peek(&bytes) != Header::Block(bytes.len()) {
+            return None;
+        }
+        if crc32c::crc32c_append(salt, &bytes[12..]) != read_u32(&bytes, 8) {
             return None;
         }
         let block = Self { bytes };
@@ -229,6 +233,11 @@ impl RecordRun {
         self.end - self.offset
     }
 
+    /// Bytes of the records' keys and data.
+    pub fn payload(&self) -> usize {
+        self.bytes() - RECORD * self.count as usize
+    }
+
     /// The records in order.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
         let mut at = self.offset;
@@ -317,12 +326,12 @@ mod tests {
             finish_record(&mut records, start);
         }
         let run = RunSource { shard: ShardId(2), first: 10, records: 3, pieces: vec![&records] };
-        encode(5, Timestamp::from_millis(99), &[run])
+        encode(5, Timestamp::from_millis(99), &[run], 7)
     }
 
     #[test]
     fn a_block_reads_back_what_was_laid_out() {
-        let block = Block::verify(sample().into()).unwrap();
+        let block = Block::verify(sample().into(), 7).unwrap();
         assert_eq!((block.number(), block.arrival().millis()), (5, 99));
         let run = block.run(ShardId(2)).unwrap();
         let seen: Vec<_> = run.records().map(|record| (record.ordinal, record.partition_key, record.data)).collect();
@@ -336,13 +345,18 @@ mod tests {
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 0x40;
-            assert!(Block::verify(bad.into()).is_none(), "byte {at}");
+            assert!(Block::verify(bad.into(), 7).is_none(), "byte {at}");
         }
     }
 
     #[test]
+    fn a_block_of_another_segment_is_not_one_of_this() {
+        assert!(Block::verify(sample().into(), 8).is_none());
+    }
+
+    #[test]
     fn a_run_is_cut_by_ordinal_records_and_bytes() {
-        let run = Block::verify(sample().into()).unwrap().run(ShardId(2)).unwrap();
+        let run = Block::verify(sample().into(), 7).unwrap().run(ShardId(2)).unwrap();
         let cut = run.clone().cut(11, 10, 1 << 20);
         assert_eq!((cut.first, cut.count), (11, 2));
         assert_eq!(run.clone().cut(10, 2, 1 << 20).count, 2);

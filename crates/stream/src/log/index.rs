@@ -3,16 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tidemill_clock::Timestamp;
+use tidemill_clock::{Disk, Timestamp};
 
 use super::block::Block;
 use super::segment::Segment;
-use crate::ShardId;
+use crate::{Rate, ShardId};
 
-/// Bytes of the log between two marks of a shard.
-const MARK_EVERY: u64 = 64 << 10;
-/// Bytes of blocks kept in memory for readers at the tip, for each stream.
-const TAIL_BYTES: usize = 32 << 20;
+/// Bytes of a shard's records between two of its marks.
+const MARK_EVERY: usize = 16 << 10;
 
 /// The index of a log.
 #[derive(Debug, Default)]
@@ -21,7 +19,6 @@ pub(crate) struct Index {
     pub(crate) segments: VecDeque<SegmentEntry>,
     shards: Vec<ShardIndex>,
     tail: VecDeque<Block>,
-    tail_bytes: usize,
 }
 
 /// A segment and the arrival time of its last block.
@@ -38,7 +35,12 @@ pub(crate) struct ShardIndex {
     pub(crate) next: u64,
     /// When the last record arrived.
     pub(crate) last_arrival: Timestamp,
+    /// What arrived since the log was opened.
+    pub(crate) traffic: Rate,
+    /// Of a sealed segment only the first; its summary has the others.
     marks: VecDeque<Mark>,
+    /// Bytes of records since the last mark.
+    unmarked: usize,
     /// First ordinal and number of each block in the tail that has records of this shard.
     tail: VecDeque<(u64, u64)>,
 }
@@ -56,19 +58,40 @@ pub(crate) struct Mark {
 
 impl Default for ShardIndex {
     fn default() -> Self {
-        Self { next: 1, last_arrival: Timestamp::default(), marks: VecDeque::new(), tail: VecDeque::new() }
+        Self {
+            next: 1,
+            last_arrival: Timestamp::default(),
+            traffic: Rate::default(),
+            marks: VecDeque::new(),
+            unmarked: 0,
+            tail: VecDeque::new(),
+        }
+    }
+}
+
+/// What is looked for in a shard.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Goal {
+    /// The record of this ordinal.
+    Ordinal(u64),
+    /// The last record that arrived before this time.
+    Before(Timestamp),
+}
+
+impl Goal {
+    /// Whether the goal is at the mark or behind it.
+    fn is_from(self, mark: &Mark) -> bool {
+        match self {
+            Self::Ordinal(ordinal) => mark.ordinal <= ordinal,
+            Self::Before(time) => mark.arrival < time,
+        }
     }
 }
 
 impl ShardIndex {
-    /// The ordinal of a marked record that arrived before `time`, the newest such mark; else the oldest mark's.
-    pub(crate) fn before(&self, time: Timestamp) -> u64 {
-        let after = self.marks.partition_point(|mark| mark.arrival < time);
-        self.marks.get(after.saturating_sub(1)).map_or(self.next, |mark| mark.ordinal)
-    }
-
-    fn mark_at(&self, ordinal: u64) -> Option<Mark> {
-        let after = self.marks.partition_point(|mark| mark.ordinal <= ordinal);
+    /// The last mark that is not behind the goal, or else the first.
+    fn mark_for(&self, goal: Goal) -> Option<Mark> {
+        let after = self.marks.partition_point(|mark| goal.is_from(mark));
         self.marks.get(after.saturating_sub(1)).copied()
     }
 }
@@ -99,28 +122,31 @@ impl Index {
         for run in block.runs() {
             let mark = Mark { ordinal: run.first, arrival: run.arrival, segment, block: block.number(), offset };
             let shard = self.shard_mut(run.shard);
-            let due = |last: &Mark| last.segment != segment || offset - last.offset >= MARK_EVERY;
-            if shard.marks.back().is_none_or(due) {
+            if shard.unmarked >= MARK_EVERY || shard.marks.back().is_none_or(|last| last.segment != segment) {
                 shard.marks.push_back(mark);
+                shard.unmarked = 0;
             }
+            shard.unmarked += run.bytes();
             shard.next = run.next_ordinal();
             shard.last_arrival = run.arrival;
+            shard.traffic.bytes += run.bytes() as u64;
+            shard.traffic.records += u64::from(run.count);
         }
     }
 
-    /// Keeps a block in memory and lets go of the oldest beyond the limit.
+    /// Keeps a block in memory.
     pub(crate) fn add_to_tail(&mut self, block: Block) {
         for run in block.runs() {
             self.shard_mut(run.shard).tail.push_back((run.first, block.number()));
         }
-        self.tail_bytes += block.len();
         self.tail.push_back(block);
-        while self.tail_bytes > TAIL_BYTES && self.tail.len() > 1 {
-            let Some(oldest) = self.tail.pop_front() else { break };
-            self.tail_bytes -= oldest.len();
-            for run in oldest.runs() {
-                self.shard_mut(run.shard).tail.pop_front();
-            }
+    }
+
+    /// Lets go of the oldest block in memory.
+    pub(crate) fn drop_oldest_of_tail(&mut self) {
+        let Some(oldest) = self.tail.pop_front() else { return };
+        for run in oldest.runs() {
+            self.shard_mut(run.shard).tail.pop_front();
         }
     }
 
@@ -133,21 +159,40 @@ impl Index {
         Some(numbers.range(start..).filter_map(move |(_, number)| self.tail.get((number - front) as usize)))
     }
 
-    /// Where on disk to start looking for record `ordinal` of `shard`.
-    pub(crate) fn mark_for(&self, shard: ShardId, ordinal: u64) -> Option<Mark> {
-        self.shard(shard)?.mark_at(ordinal)
+    /// Where on disk to start looking in `shard`.
+    pub(crate) fn mark_for(&self, shard: ShardId, goal: Goal) -> Option<Mark> {
+        self.shard(shard)?.mark_for(goal)
     }
 
-    /// The segments from the one that starts with block `first_block` on.
-    pub(crate) fn segments_from(&self, first_block: u64) -> Vec<Arc<Segment>> {
-        let start = self.segments.partition_point(|entry| entry.segment.first_block < first_block);
-        self.segments.range(start..).map(|entry| Arc::clone(&entry.segment)).collect()
+    /// Whether the segment that starts with block `first_block` is written to no more.
+    pub(crate) fn is_sealed(&self, first_block: u64) -> bool {
+        self.segments.back().is_some_and(|last| last.segment.first_block > first_block)
+    }
+
+    /// Forgets the marks of the last segment that its summary, now on disk, has too: all but the first of each shard.
+    pub(crate) fn thin(&mut self) {
+        let Some(segment) = self.segments.back().map(|entry| entry.segment.first_block) else { return };
+        for shard in &mut self.shards {
+            let before = shard.marks.partition_point(|mark| mark.segment < segment);
+            shard.marks.truncate(before + 1);
+        }
+    }
+
+    /// Forgets a shard that is closed and has no records left.
+    pub(crate) fn forget(&mut self, shard: ShardId) {
+        *self.shard_mut(shard) = ShardIndex::default();
+    }
+
+    /// The segment that starts with block `first_block`, or else the next one.
+    pub(crate) fn segment_from(&self, first_block: u64) -> Option<Arc<Segment>> {
+        let place = self.segments.partition_point(|entry| entry.segment.first_block < first_block);
+        self.segments.get(place).map(|entry| Arc::clone(&entry.segment))
     }
 
     /// The number of the block to keep so that `shard` can be read from `ordinal` on.
     pub(crate) fn block_of(&self, shard: ShardId, ordinal: u64) -> u64 {
         let caught_up = self.shard(shard).is_none_or(|shard| ordinal >= shard.next);
-        let mark = if caught_up { None } else { self.mark_for(shard, ordinal) };
+        let mark = if caught_up { None } else { self.mark_for(shard, Goal::Ordinal(ordinal)) };
         mark.map_or(u64::MAX, |mark| mark.block)
     }
 
@@ -194,7 +239,10 @@ impl Index {
             (shard.next, shard.last_arrival) = (next, last_arrival);
         }
         for (id, mark) in summary.marks {
-            self.shard_mut(id).marks.push_back(mark);
+            let marks = &mut self.shard_mut(id).marks;
+            if marks.back().is_none_or(|last| last.segment != mark.segment) {
+                marks.push_back(mark);
+            }
         }
     }
 }
@@ -217,6 +265,14 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
+    /// Reads the summary beside a segment; none if there is no whole one.
+    pub(crate) fn read(segment: &Segment, disk: &dyn Disk) -> Option<Self> {
+        let file = disk.open(&segment.summary_path()).ok()?;
+        let mut bytes = vec![0; file.len().ok()? as usize];
+        let read = file.read_at(&mut bytes, 0).ok()?;
+        Self::decode(&bytes[..read], segment.first_block)
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![0; 4];
         bytes.extend(self.next_block.to_le_bytes());
@@ -240,7 +296,14 @@ impl Summary {
         bytes
     }
 
-    /// Reads the summary of the segment `segment`; none if the bytes are not a whole one.
+    /// The last mark of `shard` that is not behind the goal.
+    pub(crate) fn mark_for(&self, shard: ShardId, goal: Goal) -> Option<Mark> {
+        let is_before = |(id, mark): &(ShardId, Mark)| *id < shard || (*id == shard && goal.is_from(mark));
+        let (id, mark) = self.marks.get(self.marks.partition_point(is_before).checked_sub(1)?)?;
+        (*id == shard).then_some(*mark)
+    }
+
+    /// Reads the bytes of the summary of the segment `segment`; none if the bytes are not a whole one.
     pub(crate) fn decode(bytes: &[u8], segment: u64) -> Option<Self> {
         let mut rest = bytes;
         let crc = take_u32(&mut rest)?;

@@ -11,8 +11,10 @@ mod index;
 mod read;
 mod recovery;
 mod segment;
+mod tail;
 
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tidemill_clock::Timestamp;
@@ -21,9 +23,13 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 pub use block::{Record, RecordRun};
 pub use read::{Read, ReadLimit};
 
-use crate::{Batch, Machine, Result, ShardId, StreamError};
-use committer::{Command, Committer};
+pub(crate) use tail::TailBudget;
+
+use crate::{Batch, Machine, Rate, Result, ShardId, StreamError, StreamMetrics};
+use block::Block;
+use committer::{Command, Committer, Start};
 use index::Index;
+use read::Reader;
 
 /// Bytes of records that may wait for the committer; an append beyond them waits its turn.
 const QUEUE_BYTES: usize = 64 << 20;
@@ -33,12 +39,12 @@ const QUEUE_LENGTH: usize = 1024;
 /// The log of one stream.
 #[derive(Debug)]
 pub(crate) struct Log {
-    dir: PathBuf,
     queue: mpsc::Sender<Command>,
     /// One permit a KiB of records in the queue: pushes back instead of growing.
     room: Arc<Semaphore>,
-    index: SharedIndex,
+    reader: Reader,
     commits: watch::Receiver<u64>,
+    metrics: StreamMetrics,
 }
 
 /// What an append was given.
@@ -50,6 +56,11 @@ pub struct Appended {
 }
 
 impl Appended {
+    /// What an append of no records was given.
+    pub(crate) fn nothing(arrival: Timestamp) -> Self {
+        Self { arrival, firsts: Vec::new() }
+    }
+
     /// The ordinal of the batch's first record in `shard`.
     pub fn first_ordinal(&self, shard: ShardId) -> Option<u64> {
         self.firsts.iter().find(|(id, _)| *id == shard).map(|(_, first)| *first)
@@ -57,16 +68,31 @@ impl Appended {
 }
 
 impl Log {
-    /// Opens the log in `dir`, which is created if need be: recovers what was committed.
-    pub(crate) fn open(dir: &Path, machine: &Machine) -> Result<Self> {
+    /// Opens the log in `dir`, which is created if need be: recovers what was committed. Must be called within a runtime.
+    /// `closed` shards take no more records.
+    pub(crate) fn open(
+        dir: &Path,
+        closed: HashSet<ShardId>,
+        machine: &Machine,
+        tails: &Arc<TailBudget>,
+    ) -> Result<Self> {
         machine.disk.create_dir(dir)?;
-        let recovered = recovery::recover(dir, &*machine.disk)?;
-        let index = SharedIndex::new(recovered.index);
+        if let Some(parent) = dir.parent() {
+            machine.disk.sync_dir(parent)?;
+        }
+        let recovered = recovery::recover(dir, &machine.disk)?;
+        let index = SharedIndex::new(recovered.index, Arc::clone(tails));
+        for block in recovered.tail {
+            index.keep(block);
+        }
         let (queue, commands) = mpsc::channel(QUEUE_LENGTH);
         let (commit, commits) = watch::channel(recovered.next_block);
-        let committer = Committer::new(dir, machine, recovered.active, recovered.next_block, index.clone(), commit);
+        let metrics = StreamMetrics::default();
+        let start = Start { active: recovered.active, next_block: recovered.next_block, closed };
+        let committer = Committer::new(dir, machine, start, index.clone(), commit, metrics.clone());
         tokio::spawn(committer.run(commands));
-        Ok(Self { dir: dir.to_owned(), queue, room: Arc::new(Semaphore::new(QUEUE_BYTES >> 10)), index, commits })
+        let reader = Reader::new(index, Arc::clone(&machine.disk));
+        Ok(Self { queue, room: Arc::new(Semaphore::new(QUEUE_BYTES >> 10)), reader, commits, metrics })
     }
 
     /// Appends a batch; returns when it is on disk.
@@ -76,6 +102,23 @@ impl Log {
         let (done, acknowledged) = oneshot::channel();
         self.queue.send(Command::Append { batch, done, room }).await.map_err(|_| closed())?;
         acknowledged.await.map_err(|_| closed())?
+    }
+
+    /// Lets shards take no more records. Returns the ordinals after their last ones.
+    pub(crate) async fn close(&self, shards: Vec<ShardId>) -> Result<Vec<u64>> {
+        let (done, ends) = oneshot::channel();
+        self.queue.send(Command::Close { shards, done }).await.map_err(|_| closed())?;
+        ends.await.map_err(|_| closed())
+    }
+
+    /// Lets shards take records again whose closing came to nothing.
+    pub(crate) async fn reopen(&self, shards: Vec<ShardId>) -> Result<()> {
+        self.queue.send(Command::Reopen(shards)).await.map_err(|_| closed())
+    }
+
+    /// Forgets closed shards that retention has emptied.
+    pub(crate) async fn forget(&self, shards: Vec<ShardId>) -> Result<()> {
+        self.queue.send(Command::Forget(shards)).await.map_err(|_| closed())
     }
 
     /// Frees segments of which every record arrived before `horizon` and no block reaches `keep_from`.
@@ -100,17 +143,32 @@ impl Log {
         horizon: Timestamp,
         limit: ReadLimit,
     ) -> Result<Read> {
-        read::read(&self.index, &self.dir, shard, ordinal, horizon, limit).await
+        let read = self.reader.read(shard, ordinal, horizon, limit).await?;
+        let records = read.runs.iter().map(|run| u64::from(run.count)).sum();
+        let bytes = read.runs.iter().map(|run| run.payload() as u64).sum();
+        self.metrics.read(records, bytes);
+        Ok(read)
     }
 
     /// The ordinal that the next record of `shard` will get.
     pub(crate) fn next_ordinal(&self, shard: ShardId) -> u64 {
-        self.index.read().shard(shard).map_or(1, |shard| shard.next)
+        self.reader.index.read().shard(shard).map_or(1, |shard| shard.next)
+    }
+
+    /// When the newest record of `shard` arrived.
+    pub(crate) fn last_arrival(&self, shard: ShardId) -> Option<Timestamp> {
+        let index = self.reader.index.read();
+        index.shard(shard).filter(|shard| shard.next > 1).map(|shard| shard.last_arrival)
+    }
+
+    /// What `shard` was given since the log was opened.
+    pub(crate) fn traffic(&self, shard: ShardId) -> Rate {
+        self.reader.index.read().shard(shard).map(|shard| shard.traffic).unwrap_or_default()
     }
 
     /// The ordinal of the last record of `shard` known to have arrived before `time`; a place to search from.
-    pub(crate) fn ordinal_before(&self, shard: ShardId, time: Timestamp) -> u64 {
-        self.index.read().shard(shard).map_or(1, |shard| shard.before(time))
+    pub(crate) async fn ordinal_before(&self, shard: ShardId, time: Timestamp) -> Result<u64> {
+        self.reader.ordinal_before(shard, time).await
     }
 
     /// The number of the next block; changes with each commit.
@@ -120,7 +178,17 @@ impl Log {
 
     /// The number of the block that record `ordinal` of `shard`, or a record shortly before it, is in.
     pub(crate) fn block_of(&self, shard: ShardId, ordinal: u64) -> u64 {
-        self.index.read().block_of(shard, ordinal)
+        self.reader.index.read().block_of(shard, ordinal)
+    }
+
+    pub(crate) fn metrics(&self) -> &StreamMetrics {
+        &self.metrics
+    }
+
+    /// KiB of records and commands that wait for the committer.
+    pub(crate) fn queued(&self) -> (usize, usize) {
+        let kib = (QUEUE_BYTES >> 10) - self.room.available_permits();
+        (kib << 10, self.queue.max_capacity() - self.queue.capacity())
     }
 }
 
@@ -130,18 +198,28 @@ fn closed() -> StreamError {
 
 /// The index, written by the committer alone and read by every reader. Held for look-ups only.
 #[derive(Debug, Clone)]
-pub(crate) struct SharedIndex(Arc<RwLock<Index>>);
+pub(crate) struct SharedIndex {
+    index: Arc<RwLock<Index>>,
+    tails: Arc<TailBudget>,
+}
 
 impl SharedIndex {
-    fn new(index: Index) -> Self {
-        Self(Arc::new(RwLock::new(index)))
+    fn new(index: Index, tails: Arc<TailBudget>) -> Self {
+        Self { index: Arc::new(RwLock::new(index)), tails }
+    }
+
+    /// Keeps a block in memory for readers at the tip.
+    fn keep(&self, block: Block) {
+        let bytes = block.len();
+        self.write().add_to_tail(block);
+        self.tails.admit(Arc::downgrade(&self.index), bytes);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Index> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Index> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,13 +1,16 @@
 //! Reading one shard: from memory at the tip, from the segments further back.
 
-use std::path::Path;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tidemill_clock::Timestamp;
+use tidemill_clock::{Disk, Timestamp};
 
 use super::SharedIndex;
 use super::block::{Block, RecordRun};
-use super::segment::Step;
-use crate::{Result, ShardId, StreamError};
+use super::index::{Goal, Mark, Summary};
+use super::segment::{START, Segment, Step};
+use crate::{Result, Shard, ShardId, StreamError};
 
 /// How much one read may return. At least one record is returned if there is one.
 #[derive(Debug, Clone, Copy)]
@@ -36,65 +39,126 @@ pub struct Read {
     pub at_tip: bool,
 }
 
-pub(super) async fn read(
-    index: &SharedIndex,
-    dir: &Path,
-    shard: ShardId,
-    ordinal: u64,
-    horizon: Timestamp,
-    limit: ReadLimit,
-) -> Result<Read> {
-    let mut taken = Taken { shard, next: ordinal.max(1), horizon, limit, runs: Vec::new() };
-    if !from_memory(index, &mut taken) {
-        let (index, dir) = (index.clone(), dir.to_owned());
-        taken = tokio::task::spawn_blocking(move || from_disk(&index, taken))
-            .await
-            .map_err(|error| StreamError::Disk(format!("reading {}: {error}", dir.display())))??;
+impl Read {
+    /// Whether nothing follows, because `shard` is closed.
+    pub fn is_over(&self, shard: &Shard) -> bool {
+        shard.closed.is_some_and(|closed| self.next >= closed.end)
     }
-    let tip = index.read().shard(shard).map_or(1, |shard| shard.next);
-    Ok(Read { at_tip: taken.next >= tip, next: taken.next, runs: taken.runs })
 }
 
-/// Takes what the tail has. False if the wanted records are older than it.
-fn from_memory(index: &SharedIndex, taken: &mut Taken) -> bool {
-    let index = index.read();
-    if index.shard(taken.shard).is_none_or(|shard| taken.next >= shard.next) {
-        return true;
+/// Sealed segments whose summaries are remembered.
+const SUMMARIES: usize = 2;
+
+/// Reads a log. Clones share what they remember.
+#[derive(Debug, Clone)]
+pub(super) struct Reader {
+    pub(super) index: SharedIndex,
+    disk: Arc<dyn Disk>,
+    /// The summaries used last. Held for look-ups only.
+    summaries: Arc<Mutex<VecDeque<Known>>>,
+}
+
+/// The first block of a sealed segment, and its summary.
+type Known = (u64, Arc<Summary>);
+
+impl Reader {
+    pub(super) fn new(index: SharedIndex, disk: Arc<dyn Disk>) -> Self {
+        Self { index, disk, summaries: Arc::default() }
     }
-    let Some(blocks) = index.tail_from(taken.shard, taken.next) else { return false };
-    for block in blocks {
-        if !taken.take(block) {
-            break;
+
+    pub(super) async fn read(
+        &self,
+        shard: ShardId,
+        ordinal: u64,
+        horizon: Timestamp,
+        limit: ReadLimit,
+    ) -> Result<Read> {
+        let mut taken = Taken { shard, next: ordinal.max(1), horizon, limit, runs: Vec::new() };
+        if !self.take_from_memory(&mut taken) {
+            taken = self.in_background(move |reader| reader.take_from_disk(taken)).await?;
         }
+        let tip = self.index.read().shard(shard).map_or(1, |shard| shard.next);
+        Ok(Read { at_tip: taken.next >= tip, next: taken.next, runs: taken.runs })
     }
-    true
-}
 
-fn from_disk(index: &SharedIndex, mut taken: Taken) -> Result<Taken> {
-    let (mark, segments) = {
-        let index = index.read();
-        let Some(mark) = index.mark_for(taken.shard, taken.next) else { return Ok(taken) };
-        (mark, index.segments_from(mark.segment))
-    };
-    for segment in segments {
-        let start = if segment.first_block == mark.segment { mark.offset } else { super::segment::START };
-        let mut scan = segment.scan(start);
+    /// The ordinal of a record at which or shortly before which the last one is that arrived before `time`.
+    pub(super) async fn ordinal_before(&self, shard: ShardId, time: Timestamp) -> Result<u64> {
+        let mark = self.in_background(move |reader| Ok(reader.mark_for(shard, Goal::Before(time)))).await?;
+        let next = || self.index.read().shard(shard).map_or(1, |shard| shard.next);
+        Ok(mark.map_or_else(next, |mark| mark.ordinal))
+    }
+
+    async fn in_background<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let reader = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&reader)).await;
+        done.map_err(|error| StreamError::Disk(format!("reading was interrupted: {error}")))?
+    }
+
+    /// Takes what the tail has. False if the wanted records are older than it.
+    fn take_from_memory(&self, taken: &mut Taken) -> bool {
+        let index = self.index.read();
+        if index.shard(taken.shard).is_none_or(|shard| taken.next >= shard.next) {
+            return true;
+        }
+        let Some(blocks) = index.tail_from(taken.shard, taken.next) else { return false };
+        for block in blocks {
+            if !taken.take(block) {
+                break;
+            }
+        }
+        true
+    }
+
+    fn take_from_disk(&self, mut taken: Taken) -> Result<Taken> {
+        // What is written behind this is not published yet, and perhaps not synced.
+        let tip = self.index.read().shard(taken.shard).map_or(1, |shard| shard.next);
+        let Some(mark) = self.mark_for(taken.shard, Goal::Ordinal(taken.next)) else { return Ok(taken) };
+        let mut wanted = mark.segment;
         loop {
-            match scan.step()? {
-                Step::Block(_, block) if taken.take(&block) => {}
-                Step::Block(..) => return Ok(taken),
-                Step::End => break,
-                // The committer may be writing here: what it has not published is no part of the log yet.
-                Step::Bad(_) if is_tip(index, &taken) => return Ok(taken),
-                Step::Bad(what) => return Err(segment.damaged(scan.offset, what)),
+            let segment = self.index.read().segment_from(wanted).filter(|_| taken.next < tip);
+            let Some(segment) = segment else { return Ok(taken) };
+            wanted = segment.first_block + 1;
+            let start = if segment.first_block == mark.segment { mark.offset } else { START };
+            let mut scan = match segment.scan(start) {
+                // Retention was faster.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                scan => scan?,
+            };
+            while taken.next < tip {
+                match scan.step()? {
+                    Step::Block(_, block) if taken.take(&block) => {}
+                    Step::Block(..) => return Ok(taken),
+                    Step::End => break,
+                    Step::Bad(what) => return Err(segment.damaged(scan.offset, what)),
+                }
             }
         }
     }
-    Ok(taken)
-}
 
-fn is_tip(index: &SharedIndex, taken: &Taken) -> bool {
-    index.read().shard(taken.shard).is_none_or(|shard| taken.next >= shard.next)
+    /// Where on disk to start looking in `shard`.
+    fn mark_for(&self, shard: ShardId, goal: Goal) -> Option<Mark> {
+        let (mark, sealed) = {
+            let index = self.index.read();
+            let mark = index.mark_for(shard, goal)?;
+            (mark, index.is_sealed(mark.segment).then(|| index.segment_from(mark.segment)).flatten())
+        };
+        let summary = sealed.and_then(|segment| self.summary(&segment));
+        Some(summary.and_then(|summary| summary.mark_for(shard, goal)).unwrap_or(mark))
+    }
+
+    fn summary(&self, segment: &Segment) -> Option<Arc<Summary>> {
+        let mut summaries = self.summaries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, summary)) = summaries.iter().find(|(first_block, _)| *first_block == segment.first_block) {
+            return Some(Arc::clone(summary));
+        }
+        let summary = Arc::new(Summary::read(segment, &*self.disk)?);
+        summaries.truncate(SUMMARIES - 1);
+        summaries.push_front((segment.first_block, Arc::clone(&summary)));
+        Some(summary)
+    }
 }
 
 /// The records taken so far.

@@ -1,13 +1,18 @@
 //! Opening a log: every committed block is found again, a torn last write is cut off, other damage is refused.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tidemill_clock::Disk;
 
+use super::block::Block;
 use super::index::{Index, Summary};
 use super::segment::{START, Segment, Step};
-use crate::Result;
+use crate::{Result, StreamError};
+
+/// Bytes of the newest blocks that a start keeps in memory.
+const TAIL_BYTES: usize = 4 << 20;
 
 /// A log as it was left.
 pub(super) struct Recovered {
@@ -15,40 +20,32 @@ pub(super) struct Recovered {
     /// The segment to go on writing to, and where.
     pub(super) active: Option<(Arc<Segment>, u64)>,
     pub(super) next_block: u64,
+    /// The newest blocks.
+    pub(super) tail: VecDeque<Block>,
+    tail_bytes: usize,
 }
 
-pub(super) fn recover(dir: &Path, disk: &dyn Disk) -> Result<Recovered> {
-    let mut recovered = Recovered { index: Index::default(), active: None, next_block: 0 };
+pub(super) fn recover(dir: &Path, disk: &Arc<dyn Disk>) -> Result<Recovered> {
+    let mut recovered =
+        Recovered { index: Index::default(), active: None, next_block: 0, tail: VecDeque::new(), tail_bytes: 0 };
     let paths: Vec<PathBuf> = disk.list(dir)?.into_iter().filter(|path| has_extension(path, "log")).collect();
     for (place, path) in paths.iter().enumerate() {
         let last = place + 1 == paths.len();
-        match Segment::open(path, disk)? {
-            Some(segment) => recovered.add(Arc::new(segment), last, disk)?,
+        match Segment::read(path, disk)? {
+            Some(segment) => recovered.add(Arc::new(segment), last, &**disk)?,
             // A segment that was being created holds nothing yet.
-            None if last => disk.remove(path)?,
+            None if last && disk.open(path)?.len()? <= START => disk.remove(path)?,
             None => {
-                let segment = Segment { path: path.clone(), first_block: 0, file: disk.open(path)? };
-                return Err(segment.damaged(0, "the segment header is not valid"));
+                let what = "the segment header is not valid".into();
+                return Err(StreamError::Damaged { path: path.clone(), offset: 0, what });
             }
         }
     }
     Ok(recovered)
 }
 
-/// The file beside a sealed segment that holds its summary.
-pub(super) fn summary_path(segment: &Path) -> PathBuf {
-    segment.with_extension("idx")
-}
-
 fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|found| found == extension)
-}
-
-fn read_summary(segment: &Segment, disk: &dyn Disk) -> Option<Summary> {
-    let file = disk.open(&summary_path(&segment.path)).ok()?;
-    let mut bytes = vec![0; file.len().ok()? as usize];
-    let read = file.read_at(&mut bytes, 0).ok()?;
-    Summary::decode(&bytes[..read], segment.first_block)
 }
 
 impl Recovered {
@@ -58,7 +55,7 @@ impl Recovered {
             return Err(segment.damaged(0, what));
         }
         self.next_block = segment.first_block;
-        let sealed = if last { None } else { read_summary(&segment, disk) };
+        let sealed = if last { None } else { Summary::read(&segment, disk) };
         if let Some(summary) = sealed {
             self.next_block = summary.next_block;
             self.active = Some((Arc::clone(&segment), 0));
@@ -71,16 +68,25 @@ impl Recovered {
         Ok(())
     }
 
+    fn keep(&mut self, block: Block) {
+        self.tail_bytes += block.len();
+        self.tail.push_back(block);
+        while self.tail_bytes > TAIL_BYTES {
+            let Some(oldest) = self.tail.pop_front() else { break };
+            self.tail_bytes -= oldest.len();
+        }
+    }
+
     /// Reads all blocks of a segment. Returns where they end.
     fn scan(&mut self, segment: &Segment, last: bool) -> Result<u64> {
-        let mut scan = segment.scan(START);
+        let mut scan = segment.scan(START)?;
         loop {
             match scan.step()? {
                 Step::Block(offset, block) if block.number() == self.next_block => {
                     self.next_block += 1;
                     self.index.add_block(offset, &block);
                     if last {
-                        self.index.add_to_tail(block);
+                        self.keep(block);
                     }
                 }
                 Step::Block(offset, block) => {
@@ -106,23 +112,25 @@ impl Recovered {
 /// Removes a last write that never finished, and so was never acknowledged.
 fn cut_off(segment: &Segment, offset: u64, what: &str) -> Result<()> {
     tracing::warn!(segment = %segment.path.display(), offset, what, "cutting off a torn last write");
-    segment.file.truncate(offset)?;
-    segment.file.sync_data()?;
+    let file = segment.open()?;
+    file.truncate(offset)?;
+    file.sync_data()?;
     Ok(())
 }
 
 /// Whether a good block follows somewhere behind `offset`: then what is there was not the last write.
 fn has_block_after(segment: &Segment, offset: u64) -> Result<bool> {
-    let length = segment.file.len()?;
+    let file = segment.open()?;
+    let length = file.len()?;
     if offset >= length {
         return Ok(false);
     }
     let mut rest = vec![0; (length - offset) as usize];
-    let read = segment.file.read_at(&mut rest, offset)?;
+    let read = file.read_at(&mut rest, offset)?;
     let mut from = 1;
     while let Some(found) = rest[..read].get(from..).and_then(|bytes| bytes.windows(4).position(|at| at == b"TMBK")) {
         let at = offset + (from + found) as u64;
-        if matches!(segment.scan(at).step()?, Step::Block(..)) {
+        if matches!(segment.scan(at)?.step()?, Step::Block(..)) {
             return Ok(true);
         }
         from += found + 1;

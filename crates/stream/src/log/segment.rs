@@ -1,9 +1,12 @@
 //! A segment file: a header, then blocks, then reserved zeros while it is written to.
 //!
 //! ```text
-//! 0 magic "TMSG" · 4 format u32 · 8 first block u64 · 16 CRC-32C of the bytes before · zeros to 64 · blocks
+//! 0 magic "TMSG" · 4 format u32 · 8 first block u64 · 16 CRC-32C of the other bytes to 24 · 20 salt u32 · zeros to 64 · blocks
 //! ```
+//!
+//! Format 1 had no salt, and its checksum ended at byte 16.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,56 +17,88 @@ use super::block::{Block, Header, peek};
 use crate::{Result, StreamError};
 
 const MAGIC: [u8; 4] = *b"TMSG";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Where the first block of a segment starts.
 pub(crate) const START: u64 = 64;
-/// Bytes that a scan reads at once: large enough that a whole block usually fits.
-const CHUNK: usize = 1 << 20;
+/// Bytes that a scan reads at once.
+const CHUNK: usize = 256 << 10;
 
-/// One segment file.
+/// One segment file. It is opened for each use: an idle log has no open file.
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) path: PathBuf,
     pub(crate) first_block: u64,
-    pub(crate) file: Arc<dyn DiskFile>,
+    /// Goes into the checksum of its blocks; 0 in format 1.
+    pub(crate) salt: u32,
+    disk: Arc<dyn Disk>,
 }
 
 impl Segment {
-    /// Creates the segment that starts with block `first_block`; durable on return.
-    pub(crate) fn create(dir: &Path, first_block: u64, disk: &dyn Disk) -> Result<Self> {
-        let path = dir.join(format!("{first_block:020}.log"));
-        let file = disk.create(&path)?;
+    /// Creates the segment that starts with block `first_block`; durable on return. Leaves nothing behind if it fails.
+    pub(crate) fn create(
+        dir: &Path,
+        first_block: u64,
+        salt: u32,
+        disk: &Arc<dyn Disk>,
+    ) -> io::Result<(Self, Arc<dyn DiskFile>)> {
+        let segment =
+            Self { path: dir.join(format!("{first_block:020}.log")), first_block, salt, disk: Arc::clone(disk) };
+        let file = disk.create(&segment.path)?;
+        let written =
+            file.write_at(&segment.header(), 0).and_then(|()| file.sync_data()).and_then(|()| disk.sync_dir(dir));
+        match written {
+            Ok(()) => Ok((segment, file)),
+            Err(error) => {
+                disk.remove(&segment.path)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn header(&self) -> [u8; START as usize] {
         let mut header = [0; START as usize];
         header[..4].copy_from_slice(&MAGIC);
         header[4..8].copy_from_slice(&FORMAT.to_le_bytes());
-        header[8..16].copy_from_slice(&first_block.to_le_bytes());
-        let crc = crc32c::crc32c(&header[..16]);
+        header[8..16].copy_from_slice(&self.first_block.to_le_bytes());
+        header[20..24].copy_from_slice(&self.salt.to_le_bytes());
+        let crc = checksum(&header);
         header[16..20].copy_from_slice(&crc.to_le_bytes());
-        file.write_at(&header, 0)?;
-        file.sync_data()?;
-        disk.sync_dir(dir)?;
-        Ok(Self { path, first_block, file })
+        header
     }
 
-    /// Opens a segment. None if its creation was cut off before its header was whole.
-    pub(crate) fn open(path: &Path, disk: &dyn Disk) -> Result<Option<Self>> {
+    /// Reads a segment's header. None if its creation was cut off before its header was whole.
+    pub(crate) fn read(path: &Path, disk: &Arc<dyn Disk>) -> Result<Option<Self>> {
         let file = disk.open(path)?;
         let mut header = [0; START as usize];
         let read = file.read_at(&mut header, 0)?;
         let word = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-        if read < header.len() || header[..4] != MAGIC || word(16) != crc32c::crc32c(&header[..16]) {
+        if read < header.len() || header[..4] != MAGIC {
             return Ok(None);
         }
+        // Before the checksum, which a newer format may count in another way.
         if word(4) > FORMAT {
             return Err(StreamError::NewerFormat { path: path.to_owned(), found: word(4), known: FORMAT });
         }
+        if word(16) != checksum(&header) {
+            return Ok(None);
+        }
         let first_block = u64::from(word(8)) | u64::from(word(12)) << 32;
-        Ok(Some(Self { path: path.to_owned(), first_block, file }))
+        Ok(Some(Self { path: path.to_owned(), first_block, salt: word(20), disk: Arc::clone(disk) }))
+    }
+
+    /// The file beside a sealed segment that holds its summary.
+    pub(crate) fn summary_path(&self) -> PathBuf {
+        self.path.with_extension("idx")
+    }
+
+    /// Opens the file.
+    pub(crate) fn open(&self) -> io::Result<Arc<dyn DiskFile>> {
+        self.disk.open(&self.path)
     }
 
     /// The blocks from `offset` on.
-    pub(crate) fn scan(&self, offset: u64) -> Scan<'_> {
-        Scan { segment: self, offset, chunk: Bytes::new(), chunk_at: offset }
+    pub(crate) fn scan(&self, offset: u64) -> io::Result<Scan> {
+        Ok(Scan { file: self.open()?, salt: self.salt, offset, chunk: Bytes::new(), chunk_at: offset })
     }
 
     /// The error for damage at `offset`.
@@ -72,9 +107,16 @@ impl Segment {
     }
 }
 
+/// The checksum of a header, in the way of its format.
+fn checksum(header: &[u8; START as usize]) -> u32 {
+    let crc = crc32c::crc32c(&header[..16]);
+    if header[4..8] == 1u32.to_le_bytes() { crc } else { crc32c::crc32c_append(crc, &header[20..24]) }
+}
+
 /// Walks the blocks of a segment, reading large chunks that the blocks share.
-pub(crate) struct Scan<'a> {
-    segment: &'a Segment,
+pub(crate) struct Scan {
+    file: Arc<dyn DiskFile>,
+    salt: u32,
     /// Where the next block starts.
     pub(crate) offset: u64,
     chunk: Bytes,
@@ -91,7 +133,7 @@ pub(crate) enum Step {
     Bad(&'static str),
 }
 
-impl Scan<'_> {
+impl Scan {
     pub(crate) fn step(&mut self) -> Result<Step> {
         let header = self.bytes(super::block::HEADER)?;
         let length = match peek(&header) {
@@ -103,7 +145,9 @@ impl Scan<'_> {
         if bytes.len() < length {
             return Ok(Step::Bad("the block is cut off"));
         }
-        let Some(block) = Block::verify(bytes) else { return Ok(Step::Bad("the checksum of the block differs")) };
+        let Some(block) = Block::verify(bytes, self.salt) else {
+            return Ok(Step::Bad("the checksum of the block differs"));
+        };
         let at = self.offset;
         self.offset += length as u64;
         Ok(Step::Block(at, block))
@@ -114,7 +158,7 @@ impl Scan<'_> {
         let skip = (self.offset - self.chunk_at) as usize;
         if self.chunk.len() < skip + length {
             let mut buffer = BytesMut::zeroed(CHUNK.max(length));
-            let read = self.segment.file.read_at(&mut buffer, self.offset)?;
+            let read = self.file.read_at(&mut buffer, self.offset)?;
             buffer.truncate(read);
             (self.chunk, self.chunk_at) = (buffer.freeze(), self.offset);
             return Ok(self.chunk.slice(..length.min(read)));

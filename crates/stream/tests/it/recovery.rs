@@ -2,13 +2,13 @@
 
 use std::fs;
 
-use tidemill_stream::{Mode, StreamError, StreamName};
+use tidemill_stream::{Mode, Settings, StreamError, StreamName};
 
 use crate::harness::{Home, all, put};
 
 async fn written(home: &Home, records: usize) {
     let streams = home.open().await.unwrap();
-    let stream = streams.create(StreamName::parse("s").unwrap(), Mode::Provisioned, 1).await.unwrap();
+    let stream = streams.create(StreamName::parse("s").unwrap(), Settings::of(Mode::Provisioned), 1).await.unwrap();
     for number in 0..records {
         put(&stream, &[number.to_string().as_bytes()]).await.unwrap();
     }
@@ -87,7 +87,7 @@ async fn a_segment_of_a_newer_format_is_refused() {
 async fn sealed_segments_read_back_with_and_without_their_summaries() {
     let home = Home::new();
     let streams = home.open().await.unwrap();
-    let stream = streams.create(StreamName::parse("s").unwrap(), Mode::Provisioned, 1).await.unwrap();
+    let stream = streams.create(StreamName::parse("s").unwrap(), Settings::of(Mode::Provisioned), 1).await.unwrap();
     let megabyte = vec![b'x'; 1 << 20];
     for _ in 0..14 {
         put(&stream, &[&megabyte[..]; 10]).await.unwrap();

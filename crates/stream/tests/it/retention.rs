@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidemill_clock::Clock;
-use tidemill_stream::{Mode, ShardId, StreamName};
+use tidemill_stream::{Mode, Settings, ShardId, StreamName};
 
 use crate::harness::{Home, all, put};
 
@@ -11,7 +11,7 @@ use crate::harness::{Home, all, put};
 async fn a_record_older_than_the_retention_is_not_read() {
     let home = Home::new();
     let streams = home.open().await.unwrap();
-    let stream = streams.create(StreamName::parse("s").unwrap(), Mode::Provisioned, 1).await.unwrap();
+    let stream = streams.create(StreamName::parse("s").unwrap(), Settings::of(Mode::Provisioned), 1).await.unwrap();
     put(&stream, &[b"old"]).await.unwrap();
     home.clock.advance(Duration::from_secs(23 * 3600));
     put(&stream, &[b"new"]).await.unwrap();
@@ -24,7 +24,7 @@ async fn a_record_older_than_the_retention_is_not_read() {
 async fn a_time_finds_the_first_record_that_arrived_then() {
     let home = Home::new();
     let streams = home.open().await.unwrap();
-    let stream = streams.create(StreamName::parse("s").unwrap(), Mode::Provisioned, 1).await.unwrap();
+    let stream = streams.create(StreamName::parse("s").unwrap(), Settings::of(Mode::Provisioned), 1).await.unwrap();
     let start = home.clock.now();
     for number in 0..100u8 {
         put(&stream, &[&[number]]).await.unwrap();
@@ -41,7 +41,7 @@ async fn the_disk_space_of_expired_records_is_freed_and_the_log_goes_on() {
     let name = StreamName::parse("s").unwrap();
     {
         let streams = home.open().await.unwrap();
-        let stream = streams.create(name.clone(), Mode::Provisioned, 1).await.unwrap();
+        let stream = streams.create(name.clone(), Settings::of(Mode::Provisioned), 1).await.unwrap();
         put(&stream, &[b"old"]).await.unwrap();
     }
     let before = home.files("log");

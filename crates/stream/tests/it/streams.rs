@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tidemill_stream::{Batch, Mode, ShardId, StreamError, StreamName};
+use tidemill_stream::{Batch, Mode, Settings, ShardId, Status, StreamError, StreamName};
 
 use crate::harness::{Home, all, put};
 
@@ -11,7 +11,7 @@ use crate::harness::{Home, all, put};
 async fn concurrent_appends_each_get_their_own_ordinals() {
     let home = Home::new();
     let streams = home.open().await.unwrap();
-    let stream = streams.create(StreamName::parse("s").unwrap(), Mode::OnDemand, 4).await.unwrap();
+    let stream = streams.create(StreamName::parse("s").unwrap(), Settings::of(Mode::OnDemand), 4).await.unwrap();
     let writers = (0..8u8).map(|writer| {
         let stream = Arc::clone(&stream);
         tokio::spawn(async move {
@@ -35,7 +35,7 @@ async fn concurrent_appends_each_get_their_own_ordinals() {
 async fn a_waiting_reader_is_woken_by_an_append() {
     let home = Home::new();
     let streams = home.open().await.unwrap();
-    let stream = streams.create(StreamName::parse("s").unwrap(), Mode::OnDemand, 4).await.unwrap();
+    let stream = streams.create(StreamName::parse("s").unwrap(), Settings::of(Mode::OnDemand), 4).await.unwrap();
     let mut commits = stream.commits();
     commits.mark_unchanged();
     let waiting = tokio::spawn(async move { commits.changed().await });
@@ -57,16 +57,16 @@ async fn a_name_is_taken_until_its_stream_is_deleted() {
     let home = Home::new();
     let streams = home.open().await.unwrap();
     let name = StreamName::parse("s").unwrap();
-    let stream = streams.create(name.clone(), Mode::OnDemand, 4).await.unwrap();
+    let stream = streams.create(name.clone(), Settings::of(Mode::OnDemand), 4).await.unwrap();
     put(&stream, &[b"x"]).await.unwrap();
-    let again = streams.create(name.clone(), Mode::OnDemand, 4).await;
+    let again = streams.create(name.clone(), Settings::of(Mode::OnDemand), 4).await;
     assert!(matches!(again, Err(StreamError::Exists(_))));
 
-    streams.delete(&name).await.unwrap();
-    assert!(matches!(put(&stream, &[b"y"]).await, Err(StreamError::Deleting(_))));
+    streams.delete(&name, true).await.unwrap();
+    assert!(matches!(put(&stream, &[b"y"]).await, Err(StreamError::NotActive(_, Status::Deleting))));
     while streams.get(&name).is_ok() {
         tokio::task::yield_now().await;
     }
     assert!(home.files("log").is_empty());
-    streams.create(name, Mode::OnDemand, 4).await.unwrap();
+    streams.create(name, Settings::of(Mode::OnDemand), 4).await.unwrap();
 }
