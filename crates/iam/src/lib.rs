@@ -24,5 +24,5 @@ pub use account::{AccessKey, Account, Principal};
 pub use arn::RoleArn;
 pub use error::{IamError, Result};
 pub use evaluate::{Decision, Request, evaluate};
-pub use policy::{PolicyDocument, TrustDocument};
+pub use policy::{PolicyDocument, ResourceDocument, TrustDocument};
 pub use store::{AttachedPolicy, Iam, ManagedPolicy, NewPolicy, NewRole, Role};

@@ -20,6 +20,12 @@ pub struct TrustDocument {
     statements: Vec<Statement>,
 }
 
+/// A policy that is attached to a resource: it names whom it is about.
+#[derive(Debug, Clone)]
+pub struct ResourceDocument {
+    pub(crate) statements: Vec<Statement>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Document {
@@ -121,6 +127,25 @@ impl PolicyDocument {
     }
 }
 
+impl PolicyDocument {
+    /// What an account's root may do.
+    pub(crate) fn everything() -> Self {
+        let any = Some(vec!["*".to_owned()]);
+        let statement = Statement {
+            _sid: None,
+            effect: Effect::Allow,
+            principal: None,
+            not_principal: None,
+            action: any.clone(),
+            not_action: None,
+            resource: any,
+            not_resource: None,
+            condition: BTreeMap::new(),
+        };
+        Self { statements: vec![statement] }
+    }
+}
+
 impl TrustDocument {
     /// Reads and checks a role's trust policy.
     pub fn parse(text: &str) -> Result<Self> {
@@ -162,6 +187,36 @@ impl TrustDocument {
         let relevant = || self.statements.iter().filter(names).filter(|statement| assumes(statement));
         relevant().any(|statement| statement.effect == Effect::Allow)
             && !relevant().any(|statement| statement.effect == Effect::Deny)
+    }
+}
+
+impl ResourceDocument {
+    /// Reads and checks a resource's policy.
+    pub fn parse(text: &str) -> Result<Self> {
+        let statements = parse(text)?;
+        for statement in &statements {
+            if statement.principal.is_none() {
+                return Err(malformed("Missing required field Principal"));
+            }
+            if statement.resource.is_some() == statement.not_resource.is_some() {
+                return Err(malformed("Policy statement must contain resources."));
+            }
+        }
+        Ok(Self { statements })
+    }
+}
+
+impl Statement {
+    /// Whether the statement is about the identity with this ARN, of this account.
+    pub(crate) fn names(&self, arn: &str, account: &str) -> bool {
+        let is_meant = |name: &String| {
+            name == "*" || name == account || *name == format!("arn:aws:iam::{account}:root") || name == arn
+        };
+        match &self.principal {
+            Some(Principals::Anyone(anyone)) => anyone == "*",
+            Some(Principals::Kinds(kinds)) => kinds.get("AWS").is_some_and(|names| names.0.iter().any(is_meant)),
+            None => false,
+        }
     }
 }
 

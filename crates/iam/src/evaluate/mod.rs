@@ -41,7 +41,12 @@ impl Request {
 
 /// Decides `request` by identity policies.
 pub fn evaluate(policies: &[&PolicyDocument], request: &Request) -> Decision {
-    let statements = || policies.iter().flat_map(|policy| &policy.statements);
+    decide(policies.iter().flat_map(|policy| &policy.statements), request)
+}
+
+/// Decides by all statements that are about the caller.
+pub(crate) fn decide<'s>(statements: impl Iterator<Item = &'s Statement> + Clone, request: &Request) -> Decision {
+    let statements = || statements.clone();
     let applying = |effect| statements().any(|statement| statement.effect == effect && applies(statement, request));
     if !applying(Effect::Deny) && applying(Effect::Allow) { Decision::Allow } else { Decision::Deny }
 }
@@ -63,7 +68,7 @@ fn applies(statement: &Statement, request: &Request) -> bool {
 mod tests {
     use super::*;
 
-    fn decide(statements: &str, action: &str, resource: &str) -> Decision {
+    fn decided(statements: &str, action: &str, resource: &str) -> Decision {
         let document = format!(r#"{{"Version": "2012-10-17", "Statement": [{statements}]}}"#);
         let policy = PolicyDocument::parse(&document).unwrap();
         evaluate(&[&policy], &Request::new(action, resource).with_context("aws:RequestedRegion", "us-east-1"))
@@ -73,7 +78,7 @@ mod tests {
 
     #[test]
     fn nothing_is_allowed_without_a_statement() {
-        assert_eq!(decide("", "kinesis:GetRecords", STREAM), Decision::Deny);
+        assert_eq!(decided("", "kinesis:GetRecords", STREAM), Decision::Deny);
     }
 
     #[test]
@@ -81,19 +86,19 @@ mod tests {
         let allow = r#"{"Effect": "Allow", "Action": "kinesis:*", "Resource": "*"}"#;
         let deny = r#"{"Effect": "Deny", "Action": "kinesis:Delete*", "Resource": "*"}"#;
         let both = format!("{allow}, {deny}");
-        assert_eq!(decide(&both, "kinesis:GetRecords", STREAM), Decision::Allow);
-        assert_eq!(decide(&both, "kinesis:DeleteStream", STREAM), Decision::Deny);
+        assert_eq!(decided(&both, "kinesis:GetRecords", STREAM), Decision::Allow);
+        assert_eq!(decided(&both, "kinesis:DeleteStream", STREAM), Decision::Deny);
     }
 
     #[test]
     fn resources_and_their_negation_are_matched_by_pattern() {
         let only = r#"{"Effect": "Allow", "Action": "kinesis:*", "Resource": "arn:aws:kinesis:*:*:stream/a"}"#;
-        assert_eq!(decide(only, "kinesis:GetRecords", STREAM), Decision::Allow);
-        assert_eq!(decide(only, "kinesis:GetRecords", &STREAM.replace("/a", "/b")), Decision::Deny);
+        assert_eq!(decided(only, "kinesis:GetRecords", STREAM), Decision::Allow);
+        assert_eq!(decided(only, "kinesis:GetRecords", &STREAM.replace("/a", "/b")), Decision::Deny);
         let but = r#"{"Effect": "Allow", "NotAction": "iam:*", "NotResource": "arn:aws:kinesis:*:*:stream/a"}"#;
-        assert_eq!(decide(but, "kinesis:GetRecords", STREAM), Decision::Deny);
-        assert_eq!(decide(but, "kinesis:GetRecords", &STREAM.replace("/a", "/b")), Decision::Allow);
-        assert_eq!(decide(but, "iam:GetRole", "arn:aws:iam::000000000000:role/b"), Decision::Deny);
+        assert_eq!(decided(but, "kinesis:GetRecords", STREAM), Decision::Deny);
+        assert_eq!(decided(but, "kinesis:GetRecords", &STREAM.replace("/a", "/b")), Decision::Allow);
+        assert_eq!(decided(but, "iam:GetRole", "arn:aws:iam::000000000000:role/b"), Decision::Deny);
     }
 
     #[test]
@@ -104,8 +109,8 @@ mod tests {
                     "Condition": {{"{operator}": {{"aws:RequestedRegion": "{region}"}}}}}}"#
             )
         };
-        assert_eq!(decide(&here("StringEquals", "us-east-1"), "a:b", "*"), Decision::Allow);
-        assert_eq!(decide(&here("StringEquals", "eu-west-1"), "a:b", "*"), Decision::Deny);
-        assert_eq!(decide(&here("StringNotLike", "us-*"), "a:b", "*"), Decision::Deny);
+        assert_eq!(decided(&here("StringEquals", "us-east-1"), "a:b", "*"), Decision::Allow);
+        assert_eq!(decided(&here("StringEquals", "eu-west-1"), "a:b", "*"), Decision::Deny);
+        assert_eq!(decided(&here("StringNotLike", "us-*"), "a:b", "*"), Decision::Deny);
     }
 }

@@ -11,7 +11,11 @@ use tidemill_clock::{Clock, Random};
 pub use policies::{ManagedPolicy, NewPolicy};
 pub use roles::{AttachedPolicy, NewRole, Role};
 
-use crate::{AccessKey, Account, Decision, IamError, Principal, Request, Result, RoleArn, TrustDocument, evaluate};
+use crate::evaluate::decide;
+use crate::{
+    AccessKey, Account, Decision, IamError, PolicyDocument, Principal, Request, ResourceDocument, Result, RoleArn,
+    TrustDocument,
+};
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS iam_policy (
@@ -62,15 +66,27 @@ impl Iam {
         &self.root
     }
 
-    /// Whether `principal` may do what `request` says.
+    /// Whether `principal` may do what `request` says, by its own policies.
     pub async fn authorize(&self, principal: &Principal, request: &Request) -> Result<Decision> {
-        match principal {
-            Principal::Root => Ok(Decision::Allow),
-            Principal::Role(role) => {
-                let policies = self.policies_of_role(role.name()).await?;
-                Ok(evaluate(&policies.iter().collect::<Vec<_>>(), request))
-            }
-        }
+        self.authorize_on(principal, request, None).await
+    }
+
+    /// Whether `principal` may do what `request` says, by its own policies and that of the resource: within an account,
+    /// either may allow it, and both may deny it.
+    pub async fn authorize_on(
+        &self,
+        principal: &Principal,
+        request: &Request,
+        resource: Option<&ResourceDocument>,
+    ) -> Result<Decision> {
+        let (own, arn) = match principal {
+            Principal::Root if resource.is_none() => return Ok(Decision::Allow),
+            Principal::Root => (vec![PolicyDocument::everything()], format!("arn:aws:iam::{}:root", self.account.id)),
+            Principal::Role(role) => (self.policies_of_role(role.name()).await?, role.as_str().to_owned()),
+        };
+        let of_resource = resource.into_iter().flat_map(|resource| &resource.statements);
+        let of_resource = of_resource.filter(|statement| statement.names(&arn, &self.account.id));
+        Ok(decide(own.iter().flat_map(|policy| &policy.statements).chain(of_resource), request))
     }
 
     /// Lets `service` act in a role. The error says what stands in the way.
