@@ -12,6 +12,7 @@ use tidemill_warehouse::Clusters;
 
 use crate::error::{AwsError, Result, from_iam};
 use crate::operation::{Answer, Call, Input};
+use crate::protocol::Wire;
 use crate::{iam, kinesis, redshift, sts};
 
 /// The services of one account.
@@ -21,6 +22,8 @@ pub struct Api {
     pub iam: Arc<Iam>,
     /// Streams.
     pub streams: Arc<Streams>,
+    /// What Kinesis counts and remembers besides streams.
+    pub kinesis: Arc<kinesis::Front>,
     /// Clusters.
     pub clusters: Arc<Clusters>,
     /// The time.
@@ -59,11 +62,11 @@ impl Api {
         let unknown = || AwsError::new("UnknownOperationException", format!("there is no service {service}"));
         let service = Service::of_scope(service).ok_or_else(unknown)?;
         let input = Input::Json(Bytes::from(input.to_string()));
-        let answer = self.dispatch(service, operation, Call { api: self, principal, input, xml: false }).await?;
-        match answer {
+        let call = Call { api: self, principal, input, wire: Wire::Json };
+        match self.dispatch(service, operation, call).await? {
             Answer::Json(bytes) if bytes.is_empty() => Ok(Value::Null),
             Answer::Json(bytes) => serde_json::from_slice(&bytes).map_err(AwsError::internal),
-            Answer::Xml(_) => Err(AwsError::internal("an operation answered in XML")),
+            _ => Err(unsupported_here(operation)),
         }
     }
 
@@ -80,10 +83,11 @@ impl Api {
         self.iam.account()
     }
 
-    /// Refuses what the caller's policies do not allow.
+    /// Refuses what the caller's policies, and that of the resource if it has one, do not allow.
     pub(crate) async fn authorize(&self, principal: &Principal, action: &str, resource: &str) -> Result<()> {
         let request = Request::new(action, resource).with_context("aws:RequestedRegion", &self.account().region);
-        match self.iam.authorize(principal, &request).await.map_err(from_iam)? {
+        let policy = kinesis::resource_policy(self, action, resource)?;
+        match self.iam.authorize_on(principal, &request, policy.as_ref()).await.map_err(from_iam)? {
             Decision::Allow => Ok(()),
             Decision::Deny => {
                 let message = format!("User is not authorized to perform: {action} on resource: {resource}");
@@ -91,4 +95,8 @@ impl Api {
             }
         }
     }
+}
+
+fn unsupported_here(operation: &str) -> AwsError {
+    AwsError::new("UnknownOperationException", format!("{operation} answers with more than JSON can say"))
 }

@@ -2,7 +2,6 @@
 
 use http::StatusCode;
 use tidemill_iam::IamError;
-use tidemill_stream::StreamError;
 use tidemill_warehouse::ClusterError;
 
 /// The result of an operation.
@@ -36,36 +35,26 @@ impl AwsError {
         Self::new("ValidationException", message)
     }
 
+    /// A request that cannot be read.
+    pub(crate) fn serialization(message: impl Into<String>) -> Self {
+        Self::new("SerializationException", message)
+    }
+
+    /// A parameter that the service's model allows, but the service does not (Kinesis: InvalidArgumentException).
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new("InvalidArgumentException", message)
+    }
+
+    /// What is asked for is more than an account has (Kinesis: LimitExceededException).
+    pub(crate) fn limit(message: impl Into<String>) -> Self {
+        Self::new("LimitExceededException", message)
+    }
+
     /// An error that is not the caller's fault. The caller is told no details.
     pub(crate) fn internal(error: impl std::fmt::Display) -> Self {
         tracing::error!(%error, "an operation failed");
         Self::new("InternalFailure", "The request processing has failed because of an unknown error.")
             .with_status(StatusCode::INTERNAL_SERVER_ERROR)
-    }
-}
-
-/// What an error of a stream is called by Kinesis.
-pub(crate) fn from_stream(account: &str, error: StreamError) -> AwsError {
-    match error {
-        StreamError::NotFound(name) => {
-            AwsError::new("ResourceNotFoundException", format!("Stream {name} under account {account} not found."))
-        }
-        StreamError::Exists(name) => {
-            AwsError::new("ResourceInUseException", format!("Stream {name} under account {account} already exists."))
-        }
-        StreamError::Deleting(name) => AwsError::new(
-            "ResourceInUseException",
-            format!("Stream {name} under account {account} not ACTIVE, instead in state DELETING"),
-        ),
-        StreamError::NoShard(name, shard) => AwsError::new(
-            "ResourceNotFoundException",
-            format!("Shard {shard} in stream {name} under account {account} does not exist"),
-        ),
-        StreamError::BadName(name) => AwsError::validation(format!(
-            "1 validation error detected: Value '{name}' at 'streamName' failed to satisfy constraint: Member must \
-             satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
-        )),
-        other => AwsError::internal(other),
     }
 }
 

@@ -2,19 +2,24 @@
 
 use std::future::Future;
 
+use axum::body::Body;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use tidemill_iam::Principal;
 
 use crate::Api;
 use crate::error::{AwsError, Result};
-use crate::protocol::query;
+use crate::model::{self, Member};
+use crate::protocol::{Wire, cbor, json, query};
 
 /// One operation of a service.
 pub(crate) trait Operation {
     /// `service:Operation`, the action that policies name. The part after the colon is the operation's name.
     const ACTION: &'static str;
+    /// What the service's model demands of the input, where the service checks it.
+    const MEMBERS: &'static [Member] = &[];
     /// What the caller sends.
     type Input: DeserializeOwned + Send + Sync;
     /// What the caller gets.
@@ -32,47 +37,54 @@ pub(crate) struct Call<'a> {
     pub(crate) api: &'a Api,
     pub(crate) principal: Principal,
     pub(crate) input: Input,
-    /// Whether the answer is to be XML.
-    pub(crate) xml: bool,
+    /// How the answer is to be written.
+    pub(crate) wire: Wire,
 }
 
 /// The parameters of a request.
 pub(crate) enum Input {
     Json(Bytes),
-    Form(serde_json::Value),
+    Cbor(Bytes),
+    Form(Value),
 }
 
 /// The body of an answer.
 pub(crate) enum Answer {
     Json(Vec<u8>),
+    Cbor(Vec<u8>),
     Xml(String),
+    Events(Body),
 }
 
 impl Call<'_> {
     /// Runs the operation `O`.
     pub(crate) async fn run<O: Operation>(self) -> Result<Answer> {
-        let Self { api, principal, input, xml } = self;
-        let input: O::Input = match input {
-            Input::Json(bytes) => read_json(&bytes)?,
-            Input::Form(value) => serde_json::from_value(value).map_err(|error| missing(&error))?,
-        };
+        let Self { api, principal, input, wire } = self;
+        let input: O::Input = input.read(O::MEMBERS)?;
         api.authorize(&principal, O::ACTION, &O::resource(api, &input)?).await?;
         let output = O::run(api, input, &principal).await?;
-        if xml {
-            let name = O::ACTION.split_once(':').map_or(O::ACTION, |(_, name)| name);
-            return Ok(Answer::Xml(query::result(O::ACTION, name, &output)?));
+        match wire {
+            Wire::Json => serde_json::to_vec(&output).map(Answer::Json).map_err(AwsError::internal),
+            Wire::Cbor => cbor::write(&output).map(Answer::Cbor),
+            Wire::Query => {
+                let name = O::ACTION.split_once(':').map_or(O::ACTION, |(_, name)| name);
+                Ok(Answer::Xml(query::result(O::ACTION, name, &output)?))
+            }
         }
-        serde_json::to_vec(&output).map(Answer::Json).map_err(AwsError::internal)
     }
 }
 
-/// Reads the parameters of a JSON request.
-pub(crate) fn read_json<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T> {
-    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
-    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => AwsError::validation(format!("1 validation error detected: {error}")),
-        _ => AwsError::new("SerializationException", error.to_string()),
-    })
+impl Input {
+    /// Checks the parameters against the service's model and reads them.
+    pub(crate) fn read<T: DeserializeOwned>(&self, members: &[Member]) -> Result<T> {
+        let value = match self {
+            Self::Json(bytes) => json::read(bytes)?,
+            Self::Cbor(bytes) => cbor::read(bytes)?,
+            Self::Form(value) => return T::deserialize(value).map_err(|error| missing(&error)),
+        };
+        model::check(&value, members)?;
+        serde_json::from_value(value).map_err(json::malformed)
+    }
 }
 
 fn missing(error: &serde_json::Error) -> AwsError {
@@ -82,6 +94,11 @@ fn missing(error: &serde_json::Error) -> AwsError {
 /// The error for an operation that the service does not have.
 pub(crate) fn unknown_operation(name: &str) -> AwsError {
     AwsError::new("UnknownOperationException", format!("the operation {name} is not supported by this endpoint"))
+}
+
+/// The error with which a request that only asks whether it would succeed does so.
+pub(crate) fn would_succeed() -> AwsError {
+    AwsError::new("DryRunOperationException", "Request would have succeeded, but DryRun flag is set.")
 }
 
 /// An answer without content.

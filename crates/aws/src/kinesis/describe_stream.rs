@@ -2,12 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 use tidemill_iam::Principal;
-use tidemill_stream::{ShardId, Status, Stream};
+use tidemill_stream::ShardId;
 
-use super::stream_ref::{ShardOutput, StreamRef, arn};
+use super::members::{EXCLUSIVE_START_SHARD_ID, LIMIT, STREAM_ARN, STREAM_ID, STREAM_NAME};
+use super::stream_ref::{ModeOutput, ShardOutput, StreamRef, arn};
 use crate::Api;
 use crate::error::{AwsError, Result};
+use crate::model::Member;
 use crate::operation::Operation;
+use crate::protocol::Time;
 
 /// Shards of one answer, unless the caller asks for fewer.
 const DEFAULT_LIMIT: usize = 100;
@@ -32,49 +35,65 @@ pub(super) struct Output {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Description {
+    #[serde(flatten)]
+    common: Common,
+    shards: Vec<ShardOutput>,
+    has_more_shards: bool,
+}
+
+/// What DescribeStream and DescribeStreamSummary both tell.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Common {
     stream_name: String,
     #[serde(rename = "StreamARN")]
     stream_arn: String,
     stream_status: &'static str,
-    stream_mode_details: ModeDetails,
-    shards: Vec<ShardOutput>,
-    has_more_shards: bool,
+    stream_mode_details: ModeOutput,
     retention_period_hours: u64,
-    stream_creation_timestamp: f64,
+    stream_creation_timestamp: Time,
     enhanced_monitoring: [EnhancedMonitoring; 1],
     encryption_type: &'static str,
-}
-
-/// The capacity mode of a stream.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ModeDetails {
-    stream_mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<String>,
 }
 
 /// The metrics of shards that are watched.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct EnhancedMonitoring {
-    shard_level_metrics: Vec<&'static str>,
+struct EnhancedMonitoring {
+    shard_level_metrics: Vec<String>,
 }
 
-impl ModeDetails {
-    pub(super) fn of(stream: &Stream) -> Self {
-        Self { stream_mode: stream.mode().as_str() }
+impl Common {
+    pub(super) fn of(api: &Api, stream: &tidemill_stream::Stream) -> Self {
+        let settings = stream.settings();
+        Self {
+            stream_name: stream.name().to_string(),
+            stream_arn: arn(api, stream.name()),
+            stream_status: stream.status().as_str(),
+            stream_mode_details: ModeOutput::of(stream),
+            retention_period_hours: settings.retention.as_secs() / 3600,
+            stream_creation_timestamp: Time(stream.created()),
+            enhanced_monitoring: [EnhancedMonitoring {
+                shard_level_metrics: settings.shard_metrics.iter().cloned().collect(),
+            }],
+            encryption_type: if settings.encryption_key.is_some() { "KMS" } else { "NONE" },
+            key_id: settings.encryption_key.clone(),
+        }
     }
 }
 
-/// Kinesis' word for what a stream goes through.
-pub(super) fn status(stream: &Stream) -> &'static str {
-    match stream.status() {
-        Status::Active => "ACTIVE",
-        Status::Deleting => "DELETING",
-    }
+/// The shard that a list starts after.
+pub(super) fn start_after(text: Option<&str>) -> Result<Option<ShardId>> {
+    let parse =
+        |text| ShardId::parse(text).ok_or_else(|| AwsError::invalid(format!("{text} is not the id of a shard.")));
+    text.map(parse).transpose()
 }
 
 impl Operation for DescribeStream {
     const ACTION: &'static str = "kinesis:DescribeStream";
+    const MEMBERS: &'static [Member] = &[STREAM_NAME, STREAM_ARN, STREAM_ID, LIMIT, EXCLUSIVE_START_SHARD_ID];
     type Input = Input;
     type Output = Output;
 
@@ -84,27 +103,12 @@ impl Operation for DescribeStream {
 
     async fn run(api: &Api, input: Input, _: &Principal) -> Result<Output> {
         let stream = input.stream.stream(api)?;
-        let start = match &input.exclusive_start_shard_id {
-            None => 0,
-            Some(text) => ShardId::parse(text)
-                .map(|shard| shard.0 as usize + 1)
-                .ok_or_else(|| AwsError::new("InvalidArgumentException", format!("{text} is not the id of a shard")))?,
-        };
-        let limit = input.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, 10_000);
-        let rest = stream.shards().get(start..).unwrap_or_default();
-        Ok(Output {
-            stream_description: Description {
-                stream_name: stream.name().to_string(),
-                stream_arn: arn(api, stream.name()),
-                stream_status: status(&stream),
-                stream_mode_details: ModeDetails::of(&stream),
-                shards: rest.iter().take(limit).map(ShardOutput::from).collect(),
-                has_more_shards: rest.len() > limit,
-                retention_period_hours: stream.retention().as_secs() / 3600,
-                stream_creation_timestamp: stream.created().seconds(),
-                enhanced_monitoring: [EnhancedMonitoring::default()],
-                encryption_type: "NONE",
-            },
-        })
+        let start = start_after(input.exclusive_start_shard_id.as_deref())?;
+        let shards = stream.shards();
+        let mut rest = shards.iter().filter(|shard| start.is_none_or(|start| shard.id > start));
+        let shown = rest.by_ref().take(input.limit.unwrap_or(DEFAULT_LIMIT)).map(ShardOutput::from).collect();
+        let has_more_shards = rest.next().is_some();
+        let common = Common::of(api, &stream);
+        Ok(Output { stream_description: Description { common, shards: shown, has_more_shards } })
     }
 }

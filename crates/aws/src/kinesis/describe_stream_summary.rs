@@ -2,11 +2,15 @@
 
 use serde::Serialize;
 use tidemill_iam::Principal;
+use tidemill_stream::{Distribution, Mode};
 
-use super::describe_stream::{EnhancedMonitoring, ModeDetails, status};
-use super::stream_ref::{StreamRef, arn};
+use super::describe_stream::Common;
+use super::members::{STREAM_ARN, STREAM_ID, STREAM_NAME};
+use super::stream_ref::StreamRef;
+use super::update_warm_throughput::WarmThroughput;
 use crate::Api;
 use crate::error::Result;
+use crate::model::Member;
 use crate::operation::Operation;
 
 pub(super) struct DescribeStreamSummary;
@@ -20,21 +24,23 @@ pub(super) struct Output {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Summary {
-    stream_name: String,
-    #[serde(rename = "StreamARN")]
-    stream_arn: String,
-    stream_status: &'static str,
-    stream_mode_details: ModeDetails,
-    retention_period_hours: u64,
-    stream_creation_timestamp: f64,
-    enhanced_monitoring: [EnhancedMonitoring; 1],
-    encryption_type: &'static str,
+    #[serde(flatten)]
+    common: Common,
     open_shard_count: usize,
     consumer_count: usize,
+    channel_count: usize,
+    queue_count: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warm_throughput: Option<WarmThroughput>,
+    #[serde(rename = "MaxRecordSizeInKiB")]
+    max_record_size: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record_distribution_strategy: Option<Distribution>,
 }
 
 impl Operation for DescribeStreamSummary {
     const ACTION: &'static str = "kinesis:DescribeStreamSummary";
+    const MEMBERS: &'static [Member] = &[STREAM_NAME, STREAM_ARN, STREAM_ID];
     type Input = StreamRef;
     type Output = Output;
 
@@ -44,18 +50,18 @@ impl Operation for DescribeStreamSummary {
 
     async fn run(api: &Api, input: StreamRef, _: &Principal) -> Result<Output> {
         let stream = input.stream(api)?;
+        let settings = stream.settings();
+        let on_demand = settings.mode == Mode::OnDemand;
         Ok(Output {
             stream_description_summary: Summary {
-                stream_name: stream.name().to_string(),
-                stream_arn: arn(api, stream.name()),
-                stream_status: status(&stream),
-                stream_mode_details: ModeDetails::of(&stream),
-                retention_period_hours: stream.retention().as_secs() / 3600,
-                stream_creation_timestamp: stream.created().seconds(),
-                enhanced_monitoring: [EnhancedMonitoring::default()],
-                encryption_type: "NONE",
-                open_shard_count: stream.shards().len(),
-                consumer_count: 0,
+                common: Common::of(api, &stream),
+                open_shard_count: stream.shards().open().len(),
+                consumer_count: api.streams.consumers_of(&stream).len(),
+                channel_count: 0,
+                queue_count: 0,
+                warm_throughput: (on_demand && settings.warm_mib > 0).then(|| WarmThroughput::of(settings.warm_mib)),
+                max_record_size: settings.max_record_kib,
+                record_distribution_strategy: on_demand.then_some(settings.distribution),
             },
         })
     }

@@ -1,13 +1,19 @@
 //! ListStreams.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use tidemill_iam::Principal;
+use tidemill_stream::Stream;
 
-use super::describe_stream::{ModeDetails, status};
-use super::stream_ref::arn;
+use super::members::{LIMIT, NAME, NEXT_TOKEN};
+use super::stream_ref::{ModeOutput, arn};
+use super::token;
 use crate::Api;
 use crate::error::Result;
+use crate::model::Member;
 use crate::operation::Operation;
+use crate::protocol::Time;
 
 /// Streams of one answer, unless the caller asks for fewer.
 const DEFAULT_LIMIT: usize = 100;
@@ -19,7 +25,7 @@ pub(super) struct ListStreams;
 pub(super) struct Input {
     limit: Option<usize>,
     exclusive_start_stream_name: Option<String>,
-    /// The name of the last stream of the answer before.
+    /// Holds the name of the last stream of the answer before.
     next_token: Option<String>,
 }
 
@@ -40,12 +46,13 @@ struct Summary {
     #[serde(rename = "StreamARN")]
     stream_arn: String,
     stream_status: &'static str,
-    stream_mode_details: ModeDetails,
-    stream_creation_timestamp: f64,
+    stream_mode_details: ModeOutput,
+    stream_creation_timestamp: Time,
 }
 
 impl Operation for ListStreams {
     const ACTION: &'static str = "kinesis:ListStreams";
+    const MEMBERS: &'static [Member] = &[LIMIT, Member::new("ExclusiveStartStreamName", NAME), NEXT_TOKEN];
     type Input = Input;
     type Output = Output;
 
@@ -54,23 +61,25 @@ impl Operation for ListStreams {
     }
 
     async fn run(api: &Api, input: Input, _: &Principal) -> Result<Output> {
-        let limit = input.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, 10_000);
-        let after = input.next_token.or(input.exclusive_start_stream_name).unwrap_or_default();
+        let (limit, now) = (input.limit.unwrap_or(DEFAULT_LIMIT), api.clock.now());
+        let of_token: Option<String> = input.next_token.map(|text| token::read(&text, now)).transpose()?;
+        let after = of_token.or(input.exclusive_start_stream_name).unwrap_or_default();
         let mut streams = api.streams.list();
         streams.retain(|stream| stream.name().as_str() > after.as_str());
         let has_more_streams = streams.len() > limit;
         streams.truncate(limit);
-        let summary = |stream: &std::sync::Arc<tidemill_stream::Stream>| Summary {
+        let summary = |stream: &Arc<Stream>| Summary {
             stream_name: stream.name().to_string(),
             stream_arn: arn(api, stream.name()),
-            stream_status: status(stream),
-            stream_mode_details: ModeDetails::of(stream),
-            stream_creation_timestamp: stream.created().seconds(),
+            stream_status: stream.status().as_str(),
+            stream_mode_details: ModeOutput::of(stream),
+            stream_creation_timestamp: Time(stream.created()),
         };
+        let last = streams.last().filter(|_| has_more_streams);
         Ok(Output {
             stream_names: streams.iter().map(|stream| stream.name().to_string()).collect(),
             stream_summaries: streams.iter().map(summary).collect(),
-            next_token: streams.last().filter(|_| has_more_streams).map(|stream| stream.name().to_string()),
+            next_token: last.map(|stream| token::issue(stream.name().as_str(), now)).transpose()?,
             has_more_streams,
         })
     }

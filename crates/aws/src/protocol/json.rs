@@ -2,23 +2,36 @@
 
 use axum::body::Body;
 use http::{Response, StatusCode};
+use serde_json::{Map, Value, json};
 
-use crate::error::AwsError;
+use crate::error::{AwsError, Result};
 
-const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
+pub(crate) const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
+
+/// Reads a request.
+pub(crate) fn read(bytes: &[u8]) -> Result<Value> {
+    if bytes.is_empty() {
+        return Ok(Value::Object(Map::new()));
+    }
+    serde_json::from_slice(bytes).map_err(malformed)
+}
+
+/// The error for bytes that are no JSON of the expected shape.
+pub(crate) fn malformed(error: serde_json::Error) -> AwsError {
+    AwsError::serialization(error.to_string())
+}
 
 pub(crate) fn answer(request_id: &str, body: Vec<u8>) -> Response<Body> {
-    respond(request_id, StatusCode::OK, body)
+    super::respond(request_id, StatusCode::OK, CONTENT_TYPE, Body::from(body))
 }
 
 pub(crate) fn error(request_id: &str, error: &AwsError) -> Response<Body> {
-    let body = serde_json::json!({ "__type": error.code, "message": error.message }).to_string();
-    respond(request_id, error.status, body.into_bytes())
+    super::respond(request_id, error.status, CONTENT_TYPE, Body::from(error_body(error).to_string()))
 }
 
-fn respond(request_id: &str, status: StatusCode, body: Vec<u8>) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    super::query::set_headers(&mut response, CONTENT_TYPE, request_id);
-    response
+/// The body of an error.
+pub(crate) fn error_body(error: &AwsError) -> Value {
+    // Kinesis: the one error with a capital letter.
+    let message = if error.code == "SerializationException" { "Message" } else { "message" };
+    json!({ "__type": error.code, message: error.message })
 }

@@ -1,11 +1,14 @@
 //! The protocol "query": a form with dotted names in, XML out.
 
 use axum::body::Body;
-use http::{HeaderValue, Response};
+use http::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::error::{AwsError, Result};
+
+/// The most parts of a parameter's name.
+const DEEPEST: usize = 16;
 
 /// Reads a form. `A.member.1.B=x` becomes `{"A": {"member": [{"B": "x"}]}}`.
 pub(crate) fn read_form(body: &str) -> Result<Value> {
@@ -13,7 +16,10 @@ pub(crate) fn read_form(body: &str) -> Result<Value> {
     for pair in body.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (name, value) = (decode(name)?, decode(value)?);
-        insert(&mut root, &name.split('.').collect::<Vec<_>>(), value);
+        let path: Vec<_> = name.split('.').collect();
+        if path.len() > DEEPEST || !insert(&mut root, &path, value) {
+            return Err(AwsError::new("MalformedInput", "a parameter is nested too deeply, or a list has a gap"));
+        }
     }
     Ok(root)
 }
@@ -24,29 +30,27 @@ fn decode(text: &str) -> Result<String> {
     decoded.map_err(|_| AwsError::new("MalformedQueryString", "the request is not a form in UTF-8"))
 }
 
-fn insert(place: &mut Value, path: &[&str], value: String) {
+/// Puts a value where its name says. False if that is not the next place of a list.
+fn insert(place: &mut Value, path: &[&str], value: String) -> bool {
     let Some((first, rest)) = path.split_first() else {
         *place = Value::String(value);
-        return;
+        return true;
     };
-    if let Some(index) = first.parse::<usize>().ok().filter(|index| (1..=1000).contains(index)) {
+    if let Ok(index @ 1..) = first.parse::<usize>() {
         if !place.is_array() {
             *place = Value::Array(Vec::new());
         }
-        if let Value::Array(list) = place {
-            if list.len() < index {
-                list.resize(index, Value::Null);
-            }
-            insert(&mut list[index - 1], rest, value);
+        let Value::Array(list) = place else { return false };
+        if index == list.len() + 1 {
+            list.push(Value::Null);
         }
-        return;
+        return list.get_mut(index - 1).is_some_and(|item| insert(item, rest, value));
     }
     if !place.is_object() {
         *place = Value::Object(Map::new());
     }
-    if let Value::Object(map) = place {
-        insert(map.entry((*first).to_owned()).or_insert(Value::Null), rest, value);
-    }
+    let Value::Object(map) = place else { return false };
+    insert(map.entry((*first).to_owned()).or_insert(Value::Null), rest, value)
 }
 
 /// The answer of the operation `name`.
@@ -68,9 +72,7 @@ fn namespace(action: &str) -> &'static str {
 }
 
 pub(crate) fn answer(request_id: &str, body: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
-    set_headers(&mut response, "text/xml", request_id);
-    response
+    super::respond(request_id, StatusCode::OK, "text/xml", Body::from(body))
 }
 
 pub(crate) fn error(request_id: &str, error: &AwsError) -> Response<Body> {
@@ -79,24 +81,20 @@ pub(crate) fn error(request_id: &str, error: &AwsError) -> Response<Body> {
     let body = format!(
         "<ErrorResponse><Error><Type>{kind}</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
     );
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = error.status;
-    set_headers(&mut response, "text/xml", request_id);
-    response
-}
-
-pub(super) fn set_headers(response: &mut Response<Body>, content_type: &'static str, request_id: &str) {
-    let headers = response.headers_mut();
-    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        headers.insert("x-amzn-requestid", id.clone());
-        headers.insert("x-amz-id-2", id);
-    }
+    super::respond(request_id, error.status, "text/xml", Body::from(body))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_nest_without_end_and_lists_with_gaps_are_refused() {
+        let deep = format!("Action=X&{}b=1", "a.".repeat(200_000));
+        for form in [deep.as_str(), "a.1000=x", "a.1.2=x", "a.0.18446744073709551615=x"] {
+            assert_eq!(read_form(form).unwrap_err().code, "MalformedInput");
+        }
+    }
 
     #[test]
     fn dotted_names_become_lists_and_objects() {
