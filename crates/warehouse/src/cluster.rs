@@ -94,12 +94,17 @@ impl Cluster {
         Ok(Session::new(Arc::clone(self), user, backend))
     }
 
-    /// Commits changes and lets views follow them.
+    /// Commits changes and lets views follow them. It goes on to its end even if the statement is cancelled, so that what is
+    /// published is what the catalog says.
     pub(crate) async fn commit(&self, changes: Vec<Change>) -> Result<()> {
-        let touched: Vec<i64> = changes.iter().filter_map(touched_view).collect();
-        self.store.commit(changes).await?;
-        touched.into_iter().for_each(|view| self.views.sync(view));
-        Ok(())
+        let (store, views) = (Arc::clone(&self.store), Arc::clone(&self.views));
+        let commit = tokio::spawn(async move {
+            let touched: Vec<i64> = changes.iter().filter_map(touched_view).collect();
+            store.commit(changes).await?;
+            touched.into_iter().for_each(|view| views.sync(view));
+            Ok(())
+        });
+        commit.await.map_err(|error| SqlError::new(ErrorKind::Internal, format!("a commit ended early: {error}")))?
     }
 
     pub(crate) fn has_role(&self, role: &RoleArn) -> bool {

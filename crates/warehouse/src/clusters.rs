@@ -13,7 +13,7 @@ use tidemill_stream::Streams;
 
 use crate::cluster::{Admin, Cluster, Surroundings, password_hash};
 use crate::error::SqlError;
-use crate::views::RoleChecker;
+use crate::views::{RoleChecker, ViewLag};
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS cluster (
@@ -154,6 +154,12 @@ impl Clusters {
             }
         }
         Ok(Arc::new(clusters))
+    }
+
+    /// How far the streaming views of all clusters are behind.
+    pub fn view_lags(&self) -> Vec<ViewLag> {
+        let running: Vec<_> = self.read().values().cloned().collect();
+        running.iter().flat_map(|running| running.cluster.views.lags(&running.info.name)).collect()
     }
 
     /// Creates a cluster; it answers on return.

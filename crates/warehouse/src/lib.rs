@@ -27,3 +27,4 @@ pub use plan::Parameter;
 pub use session::{Description, Outcome, Prepared, Session, TransactionState};
 pub use sql::shown_name;
 pub use types::SqlType;
+pub use views::ViewLag;

@@ -34,21 +34,26 @@ pub(super) struct Fold<'r> {
     pub(super) program: &'r Program,
     pub(super) refresh_time: Timestamp,
     pub(super) slices: usize,
+    /// Whether rows that were shown before are made again: then the age of their records does not matter.
+    pub(super) replay: bool,
 }
 
 impl Fold<'_> {
-    /// Reads each shard from `from` up to `to`. Either all of it succeeds, or nothing is to be published.
+    /// Reads each shard from `from` up to `to`, and none before its parents. Either all of it succeeds, or nothing is to be published.
     pub(super) async fn run(&self, from: &Positions, to: &Positions) -> Result<Staged> {
         let schema = self.relation.arrow_schema();
         let staged = Mutex::new(Staged::default());
-        let shards = self.stream.shards().iter().map(|shard| {
-            let start = from.get(&shard.id.0).copied().unwrap_or(1);
-            let end = to.get(&shard.id.0).copied().unwrap_or(start);
-            self.fold_shard(shard, start, end, &schema, &staged).boxed()
-        });
-        let shards: Vec<_> = shards.collect();
-        let slices = futures::stream::iter(shards).buffer_unordered(self.slices);
-        slices.try_collect::<()>().await?;
+        let shards = self.stream.shards();
+        for generation in shards.generations() {
+            let shards = generation.into_iter().map(|shard| {
+                let start = from.get(&shard.id.0).copied().unwrap_or(1);
+                let end = to.get(&shard.id.0).copied().unwrap_or(start);
+                self.fold_shard(shard, start, end, &schema, &staged).boxed()
+            });
+            let shards: Vec<_> = shards.collect();
+            let slices = futures::stream::iter(shards).buffer_unordered(self.slices);
+            slices.try_collect::<()>().await?;
+        }
         Ok(staged.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -62,10 +67,20 @@ impl Fold<'_> {
     ) -> Result<()> {
         while next < end {
             let limit = ReadLimit { records: STEP.records.min((end - next) as usize), ..STEP };
-            let read = self.stream.read(shard.id, next, limit).await?;
+            let read = match self.replay {
+                true => self.stream.read_kept(shard.id, next, limit).await?,
+                false => self.stream.read(shard.id, next, limit).await?,
+            };
             if read.next == next {
                 // Retention has removed the rest.
                 return Ok(());
+            }
+            if let Some(first) = read.runs.first().map(|run| run.first)
+                && first > next
+            {
+                // Retention has removed what was before, so the read may have gone beyond the end.
+                next = first;
+                continue;
             }
             next = read.next;
             let bytes: usize = read.runs.iter().map(tidemill_stream::RecordRun::bytes).sum();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tidemill_clock::Clock;
 use tidemill_iam::RoleArn;
-use tidemill_stream::{Consumer, ShardId, Stream, StreamName};
+use tidemill_stream::{Dependent, ShardId, Stream, StreamName};
 use tokio_util::sync::CancellationToken;
 
 use super::fold::{Fold, write_file};
@@ -22,8 +22,8 @@ const FLUSH_EVERY: Duration = Duration::from_secs(60);
 
 /// The streaming views of a cluster.
 pub(crate) struct Views {
-    store: Arc<Store>,
-    roles: RoleChecker,
+    pub(super) store: Arc<Store>,
+    pub(super) roles: RoleChecker,
     clock: Arc<dyn Clock>,
     slices: usize,
     /// Makes the program of a view anew after a start.
@@ -91,8 +91,8 @@ impl Views {
     ) -> Arc<Self> {
         let stop = CancellationToken::new();
         let views = Arc::new(Self { store, roles, clock, slices, compiler, running: Mutex::default(), stop });
-        let consumer: Arc<dyn Consumer> = Arc::clone(&views) as Arc<dyn Consumer>;
-        views.roles.streams.add_consumer(&consumer);
+        let dependent: Arc<dyn Dependent> = Arc::clone(&views) as Arc<dyn Dependent>;
+        views.roles.streams.add_dependent(&dependent);
         views
     }
 
@@ -126,9 +126,14 @@ impl Views {
         }
     }
 
-    /// Refreshes a view up to where its stream ends now; durable on return.
-    pub(crate) async fn refresh(&self, id: i64) -> Result<Refreshed> {
-        self.refresh_to(id, Target::Manual).await
+    /// Refreshes a view up to where its stream ends now; durable on return. It goes on to its end even if the statement is
+    /// cancelled: between the catalog's commit and what is published nothing may stop it.
+    pub(crate) async fn refresh(self: &Arc<Self>, id: i64) -> Result<Refreshed> {
+        let views = Arc::clone(self);
+        let refreshed = tokio::spawn(async move { views.refresh_to(id, Target::Manual).await });
+        refreshed
+            .await
+            .map_err(|error| SqlError::new(ErrorKind::Internal, format!("a refresh ended early: {error}")))?
     }
 
     pub(super) async fn refresh_to(&self, id: i64, target: Target) -> Result<Refreshed> {
@@ -146,19 +151,23 @@ impl Views {
         self.adopt_stream(&relation, &view, &stream).await?;
         let from = self.positions(id);
         let to = match target {
-            Target::Replay => later(&from, &view.promised),
+            Target::Replay if view.stream_id == stream.id().as_str() => later(&from, &view.promised),
+            // The promises were about an earlier stream of the name.
+            Target::Replay => from.clone(),
             Target::Manual | Target::Auto => ends(&stream),
         };
         let refresh_time = self.clock.now();
         let slices = self.slices;
-        let fold = Fold { store: &self.store, relation: &relation, stream: &stream, program, refresh_time, slices };
+        let replay = target == Target::Replay;
+        let (store, relation, stream) = (&*self.store, &*relation, &stream);
+        let fold = Fold { store, relation, stream, program, refresh_time, slices, replay };
         let advanced = to != from;
         if advanced {
             let staged = tokio::select! {
                 staged = fold.run(&from, &to) => staged?,
                 () = running.stop.cancelled() => return Err(stopped(&relation.name)),
             };
-            self.publish(&relation, staged, &to).await?;
+            self.publish(relation, staged, &to).await?;
         }
         if target == Target::Manual && view.promised != to {
             let stream_id = stream.id().as_str().to_owned();
@@ -266,7 +275,7 @@ impl Views {
         Ok((relation, streaming))
     }
 
-    fn positions(&self, id: i64) -> Positions {
+    pub(super) fn positions(&self, id: i64) -> Positions {
         self.store.read_view().hot.get(&id).map(|hot| hot.positions().clone()).unwrap_or_default()
     }
 
@@ -290,7 +299,7 @@ impl Views {
 }
 
 #[async_trait]
-impl Consumer for Views {
+impl Dependent for Views {
     async fn before_delete(&self, stream: &Arc<Stream>) {
         for relation in self.views_over(stream) {
             if let Err(error) = self.flush(relation.id).await {
@@ -301,12 +310,19 @@ impl Consumer for Views {
 
     fn needed(&self, stream: &Stream) -> Vec<(ShardId, u64)> {
         let views = self.views_over(stream);
-        let positions = views.iter().filter_map(|relation| relation.streaming()).flat_map(|view| &view.positions);
-        positions.map(|(shard, next)| (ShardId(*shard), *next)).collect()
+        let needed = views.iter().flat_map(|relation| {
+            let view = relation.streaming();
+            let shown = view.map(|view| later(&self.positions(relation.id), &view.promised)).unwrap_or_default();
+            shown.into_iter().filter_map(move |(shard, shown)| {
+                let flushed = view.and_then(|view| view.positions.get(&shard)).copied().unwrap_or(1);
+                (flushed < shown).then_some((ShardId(shard), flushed))
+            })
+        });
+        needed.collect()
     }
 }
 
-/// Where each shard ends now.
+/// Where each shard ends now. A shard that is made later has no place yet, so neither have records behind its parents'.
 fn ends(stream: &Stream) -> Positions {
     stream.shards().iter().map(|shard| (shard.id.0, stream.next_ordinal(shard.id))).collect()
 }
