@@ -4,6 +4,7 @@
 //! of rules here.
 
 mod generator;
+mod metrics;
 mod page;
 mod query;
 mod session;
@@ -59,7 +60,12 @@ impl Console {
             .route("/api/generator", get(generator::status).post(generator::start).delete(generator::stop))
             .route("/api/generator/test", post(generator::test))
             .route_layer(middleware::from_fn_with_state(app.clone(), session::require));
-        Router::new().merge(private).route("/sign-in", get(session::sign_in)).fallback(page::serve).with_state(app)
+        Router::new()
+            .merge(private)
+            .route("/metrics", get(metrics::serve))
+            .route("/sign-in", get(session::sign_in))
+            .fallback(page::serve)
+            .with_state(app)
     }
 }
 

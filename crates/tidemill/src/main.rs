@@ -13,7 +13,7 @@ mod sql_client;
 
 use clap::Parser;
 
-use options::{Command, Options};
+use options::{Command, LogFormat, Options};
 
 /// What a command fails with: shown to the user as it is.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -22,7 +22,11 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 async fn main() {
     let options = Options::parse();
     let filter = tracing_subscriber::EnvFilter::try_new(&options.log).unwrap_or_default();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match options.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
     // One cryptography provider for every TLS connection of the process; set once, so it cannot fail.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match options.command {

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Streaming ingestion the way Amazon Redshift does it, on your own machine.
 #[derive(Debug, Parser)]
@@ -12,9 +13,21 @@ pub struct Options {
     /// What to log, in the syntax of `RUST_LOG`.
     #[arg(long, env = "TIDEMILL_LOG", default_value = "warn,tidemill=info", global = true)]
     pub log: String,
+    /// How to write the log.
+    #[arg(long, env = "TIDEMILL_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text, global = true)]
+    pub log_format: LogFormat,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// How the log is written, to the standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 /// The subcommands.
@@ -61,6 +74,13 @@ pub struct ServeOptions {
     /// The AWS account id to play.
     #[arg(long, env = "TIDEMILL_ACCOUNT", default_value = "000000000000")]
     pub account: String,
+    /// Enforce what AWS limits: rates of calls and of shards, numbers of shards, streams and consumers. Sizes are always
+    /// enforced.
+    #[arg(long, env = "TIDEMILL_ENFORCE_LIMITS")]
+    pub enforce_limits: bool,
+    /// How long streams and consumers show that they are being created, changed or deleted, such as `500ms`.
+    #[arg(long, env = "TIDEMILL_TRANSITION_TIME", default_value = "0s", value_parser = humantime::parse_duration)]
+    pub transition_time: Duration,
     /// A file to write the addresses to, as JSON, when everything is up.
     #[arg(long, env = "TIDEMILL_READY_FILE")]
     pub ready_file: Option<PathBuf>,

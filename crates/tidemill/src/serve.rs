@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use tidemill_aws::Api;
+use tidemill_aws::{Api, Kinesis};
 use tidemill_clock::{Clock, LockedDir, Random, SystemClock, SystemRandom};
 use tidemill_console::Console;
 use tidemill_iam::{Account, Iam};
@@ -49,6 +49,8 @@ pub struct Server {
 impl Server {
     /// Starts everything; returns when all parts answer.
     pub async fn start(options: &ServeOptions) -> Result<Self, Failure> {
+        // A stream that is written to keeps a file open, and so does each client.
+        rlimit::increase_nofile_limit(u64::MAX)?;
         let data = options.data.data.clone();
         let lock = LockedDir::lock(&data).map_err(|error| match error.kind() {
             std::io::ErrorKind::ResourceBusy => format!("another Tidemill runs on {}", data.display()),
@@ -120,7 +122,9 @@ async fn open(options: &ServeOptions, clock: Arc<dyn Clock>, random: Arc<dyn Ran
     let account = Account { id: options.account.clone(), region: options.data.region.clone() };
     let iam = Iam::open(control.clone(), account, root, Arc::clone(&clock), Arc::clone(&random)).await?;
     let iam = Arc::new(iam);
-    let streams = Streams::open(control.clone(), data.join("streams"), Machine::system()).await?;
+    let streams =
+        Streams::open(control.clone(), data.join("streams"), Machine::system(), options.transition_time).await?;
+    let kinesis = Arc::new(Kinesis::new(options.enforce_limits));
     let tls = TlsIdentity::load_or_create(&data.join("tls"))?;
     let endpoints = Arc::new(Listeners::new(options.postgres_addr, tls));
     let clusters = Clusters::open(
@@ -133,7 +137,8 @@ async fn open(options: &ServeOptions, clock: Arc<dyn Clock>, random: Arc<dyn Ran
         endpoints,
     )
     .await?;
-    Ok(Api { iam, streams, clusters, clock })
+    streams.start();
+    Ok(Api { iam, streams, kinesis, clusters, clock })
 }
 
 async fn listen(
@@ -149,7 +154,8 @@ async fn listen(
             // Without it, a small answer waits for the acknowledgement of the one before.
             let _ = socket.set_nodelay(true);
         });
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
             tracing::error!(%address, %error, "the server ended");
         }
     });
