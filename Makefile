@@ -6,7 +6,7 @@ PYTHON  := $(VENV)/bin/python
 CARGO   := cargo
 UI_SRC  := $(shell find $(UI)/src -type f) $(UI)/index.html $(UI)/vite.config.ts $(UI)/package-lock.json
 
-.PHONY: run test build release ui lint test-rust test-clients test-console clean
+.PHONY: run test build release bench fuzz ui lint test-rust test-clients test-console clean
 
 run: build
 	target/debug/tidemill lab
@@ -16,6 +16,20 @@ build: ui
 
 release: ui
 	$(CARGO) build --release
+
+bench: ui
+	$(CARGO) build --release -p tidemill -p tidemill-bench
+	bench/peers.sh .bench
+	python3 bench/run.py
+
+FUZZ_SECONDS := 60
+
+fuzz: ui
+	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/fuzz/rustc.sh $(CARGO) build -p tidemill-fuzz
+	for target in requests segments iterators; do \
+		mkdir -p target/corpus/$$target && \
+		target/debug/fuzz-$$target -max_total_time=$(FUZZ_SECONDS) target/corpus/$$target fuzz/seeds/$$target || exit 1; \
+	done
 
 ui: $(UI)/dist/index.html
 
@@ -38,6 +52,7 @@ test-rust: build
 
 test-clients: build $(VENV)/.installed
 	sh tests/setup-debian.sh psql postgresql-client
+	sh tests/setup-debian.sh java default-jre-headless
 	$(PYTHON) -m pytest tests/clients
 
 test-console: build
@@ -50,4 +65,4 @@ $(VENV)/.installed: tests/requirements.txt
 	touch $@
 
 clean:
-	rm -rf target $(VENV) $(UI)/node_modules $(UI)/dist
+	rm -rf target $(VENV) $(UI)/node_modules $(UI)/dist tests/clients/javascript/node_modules
