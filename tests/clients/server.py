@@ -16,8 +16,9 @@ ADMIN, PASSWORD = "awsuser", "Passw0rdOfTheLab"
 
 
 class Server:
-    def __init__(self, data: pathlib.Path):
+    def __init__(self, data: pathlib.Path, *options: str):
         self.data = data
+        self.options = options
         self.process = None
         self.addresses = {}
 
@@ -27,6 +28,7 @@ class Server:
         command = [
             BINARY, "serve", "--data", self.data, "--ready-file", ready,
             "--aws-addr", "127.0.0.1:0", "--postgres-addr", "127.0.0.1:0", "--console-addr", "127.0.0.1:0",
+            *self.options,
         ]
         log = open(self.data.parent / "server.log", "ab")
         self.process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log)
@@ -42,6 +44,9 @@ class Server:
 
     def kill(self):
         self.stop(signal.SIGKILL)
+
+    def proc(self, file: str) -> str:
+        return pathlib.Path(f"/proc/{self.process.pid}/{file}").read_text()
 
     @property
     def endpoint(self) -> str:

@@ -52,7 +52,8 @@ def test_kinesis_refuses_what_does_not_fit(server):
     iterator = {"StreamName": "s", "ShardId": "shardId-000000000000"}
     assert refused(kinesis.get_shard_iterator, **iterator | {"ShardId": "shardId-000000000009"}, ShardIteratorType="LATEST") == "ResourceNotFoundException"
     assert refused(kinesis.get_records, ShardIterator="AAAA") == "InvalidArgumentException"
-    assert refused(kinesis.split_shard, StreamName="s", ShardToSplit="x", NewStartingHashKey="1") == "UnknownOperationException"
+    assert refused(kinesis.split_shard, StreamName="s", ShardToSplit="x", NewStartingHashKey="1") == "ResourceNotFoundException"
+    assert refused(kinesis.list_channels) == "InvalidArgumentException"
 
 
 def test_iam_and_redshift_refuse_what_does_not_fit(server):

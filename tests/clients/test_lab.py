@@ -3,8 +3,11 @@
 import decimal
 import json
 import time
+import urllib.request
 
-from server import charge, lab_statements
+from server import ACCOUNT, REGION, Lab, charge, lab_statements
+
+STREAM_ARN = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{Lab.STREAM}"
 
 
 def test_the_lab_from_beginning_to_end(lab):
@@ -119,3 +122,24 @@ def wait_for_rows(connection, view: str, rows: int):
     while count(connection, view) != rows:
         assert time.monotonic() < deadline, f"{count(connection, view)} of {rows} rows in {view}"
         time.sleep(0.02)
+
+
+def test_views_follow_reshards_and_kills(server, lab):
+    with lab.connect() as connection:
+        lab.create_views(connection)
+    number = 0
+    for shards in (6, 3, 5):
+        lab.kinesis.update_stream_mode(StreamARN=STREAM_ARN, StreamModeDetails={"StreamMode": "PROVISIONED"})
+        lab.kinesis.update_shard_count(StreamName=lab.STREAM, TargetShardCount=shards, ScalingType="UNIFORM_SCALING")
+        lab.put_charges(range(number, number + 300))
+        number += 300
+        with lab.connect() as connection:
+            connection.execute("REFRESH MATERIALIZED VIEW ev_station_data_extract")
+            count = connection.execute("SELECT count(*), count(DISTINCT id) FROM ev_station_data_extract").fetchone()
+            assert count == (number, number)
+        server.kill()
+        server.start()
+        lab.kinesis = server.client("kinesis")
+    metrics = urllib.request.urlopen(f"http://{server.addresses['console']}/metrics").read().decode()
+    lags = [line for line in metrics.splitlines() if line.startswith("tidemill_view_lag_records{")]
+    assert any('view="ev_station_data_extract"' in line and line.endswith(" 0") for line in lags), lags
