@@ -70,7 +70,7 @@ class Server:
         import boto3
         from botocore.config import Config
 
-        config = Config(retries={"max_attempts": 1}, connect_timeout=5, read_timeout=60)
+        config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
         settings = {"region_name": REGION, "endpoint_url": self.endpoint, "config": config} | self.credentials()
         return boto3.client(service, **(settings | overrides))
 
