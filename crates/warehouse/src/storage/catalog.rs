@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use tidemill_clock::Clock;
+use tidemill_clock::{Clock, Timestamp};
 use uuid::Uuid;
 
-use super::ducklake::{Entry, Loader, Record};
-use super::{Change, Snapshot};
+use super::ducklake::{Entry, History, Loader, Record};
+use super::{Change, DeadLetter, Snapshot};
 use crate::error::{ErrorKind, Result, SqlError};
 
 const SCHEMA: &str = include_str!("ducklake.sql");
-const FORMAT: i64 = 1;
+/// What leads from each format to the next; the first is what [`SCHEMA`] makes.
+const MIGRATIONS: [&str; 1] = [include_str!("format-2.sql")];
+const FORMAT: i64 = 1 + MIGRATIONS.len() as i64;
 /// The schema that DuckDB takes for its default. It is empty, and not shown to Tidemill's users.
 const MAIN: &str = "main";
 
@@ -47,7 +49,7 @@ impl Catalog {
         if tables == 0 {
             catalog.create().await?;
         }
-        catalog.check_format().await?;
+        catalog.migrate().await?;
         catalog.set_data_path(data).await?;
         let loaded = Loader::new(&catalog.pool).load().await?;
         Ok((catalog, loaded))
@@ -70,6 +72,15 @@ impl Catalog {
         record.snapshot(entry).await?;
         transaction.commit().await?;
         Ok(())
+    }
+
+    pub(super) async fn dead_letters(&self) -> Result<Vec<(i64, Arc<DeadLetter>)>> {
+        Loader::new(&self.pool).load_dead_letters().await
+    }
+
+    /// Past snapshots.
+    pub(super) fn history(&self) -> History<'_> {
+        History::new(&self.pool)
     }
 
     pub(super) async fn close(&self) {
@@ -99,11 +110,16 @@ impl Catalog {
         Ok(())
     }
 
-    async fn check_format(&self) -> Result<()> {
+    async fn migrate(&self) -> Result<()> {
         let found: i64 = sqlx::query_scalar("SELECT version FROM tidemill_format").fetch_one(&self.pool).await?;
         if found > FORMAT {
             let message = format!("the catalog has format {found}, this version reads up to {FORMAT}");
             return Err(SqlError::new(ErrorKind::Io, message).with_hint("Use a newer Tidemill."));
+        }
+        for migration in MIGRATIONS.into_iter().skip(found as usize - 1) {
+            let mut transaction = self.pool.begin().await?;
+            sqlx::raw_sql(migration).execute(&mut *transaction).await?;
+            transaction.commit().await?;
         }
         Ok(())
     }
@@ -119,7 +135,12 @@ impl Catalog {
     }
 
     fn now(&self) -> String {
-        let now = chrono::DateTime::from_timestamp_micros(self.clock.now().micros()).unwrap_or_default();
-        now.format("%Y-%m-%d %H:%M:%S%.6f+00").to_string()
+        time_text(self.clock.now())
     }
+}
+
+/// A time as DuckLake writes it. Texts compare as their times do.
+pub(super) fn time_text(time: Timestamp) -> String {
+    let time = chrono::DateTime::from_timestamp_micros(time.micros()).unwrap_or_default();
+    time.format("%Y-%m-%d %H:%M:%S%.6f+00").to_string()
 }

@@ -4,7 +4,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{DataFile, ExternalSchema, Positions, Relation, RelationKind, SchemaEntry, Snapshot, StreamingView, User};
+use super::{
+    Base, DataFile, DeadLetter, ExternalSchema, Positions, Privilege, Relation, RelationKind, SchemaEntry, Snapshot,
+    StreamingView, User,
+};
 use crate::error::{ErrorKind, Result, SqlError};
 
 /// One change.
@@ -15,17 +18,29 @@ pub(crate) enum Change {
     DropSchema(String),
     CreateRelation(Box<Relation>),
     DropRelation(i64),
-    /// New files of a relation; for a streaming view also how far they reach.
+    /// New files of a relation; for a view also how far they reach.
     AppendFiles {
         relation: i64,
         files: Vec<DataFile>,
-        positions: Option<Positions>,
+        reached: Reached,
     },
-    /// A relation's files are replaced by others.
+    /// A relation's files are replaced by files of other rows.
     ReplaceFiles {
         relation: i64,
         gone: Vec<i64>,
         files: Vec<DataFile>,
+        reached: Reached,
+    },
+    /// Neighbouring files of a relation are replaced by one that holds the same rows.
+    CompactFiles {
+        relation: i64,
+        gone: Vec<i64>,
+        file: DataFile,
+    },
+    /// Records of which a view could make no row.
+    SetAside {
+        relation: i64,
+        letters: Vec<Arc<DeadLetter>>,
     },
     /// A manual refresh promises to show the stream up to here.
     Promise {
@@ -37,13 +52,49 @@ pub(crate) enum Change {
         relation: i64,
         on: bool,
     },
+    SetOwner {
+        relation: i64,
+        owner: String,
+    },
     PutUser(User),
+    DropUser(String),
+    /// Grants a privilege on an object or, if not, takes it back.
+    Grant {
+        object: i64,
+        grantee: String,
+        privilege: Privilege,
+        granted: bool,
+    },
+    /// Keeps a setting of a user, or of the cluster for the user ""; without a value, forgets it.
+    Keep {
+        user: String,
+        name: String,
+        value: Option<String>,
+    },
+}
+
+/// How far the rows of a view reach into what it reads.
+#[derive(Debug, Clone)]
+pub(crate) enum Reached {
+    /// The rows come from elsewhere, or the view has read nothing new.
+    Same,
+    /// Into the shards of a stream.
+    Stream(Positions),
+    /// Into tables and views.
+    Bases(Vec<Base>),
 }
 
 impl Change {
     /// Whether it changes structure rather than rows.
     pub(crate) fn is_structural(&self) -> bool {
-        !matches!(self, Self::AppendFiles { .. } | Self::ReplaceFiles { .. } | Self::Promise { .. })
+        !matches!(
+            self,
+            Self::AppendFiles { .. }
+                | Self::ReplaceFiles { .. }
+                | Self::CompactFiles { .. }
+                | Self::SetAside { .. }
+                | Self::Promise { .. }
+        )
     }
 
     /// Applies the change, or says why it cannot be.
@@ -61,13 +112,26 @@ impl Change {
             Self::CreateRelation(relation) => create_relation(snapshot, relation)?,
             Self::DropRelation(id) => {
                 snapshot.remove(*id).ok_or_else(gone)?;
+                Arc::make_mut(&mut snapshot.grants).forget_object(*id);
             }
-            Self::AppendFiles { relation, files, positions } => {
-                change_relation(snapshot, *relation, |relation| append(relation, files, positions.as_ref()))?;
+            Self::AppendFiles { relation, files, reached } => change_relation(snapshot, *relation, |relation| {
+                append(relation, files);
+                reach(relation, reached);
+                Ok(())
+            })?,
+            Self::ReplaceFiles { relation, gone, files, reached } => {
+                change_relation(snapshot, *relation, |relation| {
+                    remove(relation, gone)?;
+                    relation.rewrites += 1;
+                    append(relation, files);
+                    reach(relation, reached);
+                    Ok(())
+                })?;
             }
-            Self::ReplaceFiles { relation, gone: old, files } => {
-                change_relation(snapshot, *relation, |relation| replace(relation, old, files))?;
+            Self::CompactFiles { relation, gone, file } => {
+                change_relation(snapshot, *relation, |relation| compact(relation, gone, file))?;
             }
+            Self::SetAside { .. } => {}
             Self::Promise { relation, stream_id, promised } => change_view(snapshot, *relation, |view| {
                 if view.stream_id != *stream_id {
                     view.positions = Positions::default();
@@ -75,11 +139,36 @@ impl Change {
                 }
                 view.promised.clone_from(promised);
             })?,
-            Self::SetAutoRefresh { relation, on } => {
-                change_view(snapshot, *relation, |view| view.auto_refresh = *on)?;
-            }
+            Self::SetAutoRefresh { relation, on } => change_relation(snapshot, *relation, |relation| {
+                match &mut relation.kind {
+                    RelationKind::Table => return Err(not_a_view(&relation.name)),
+                    RelationKind::Streaming(view) => view.auto_refresh = *on,
+                    RelationKind::Derived(view) => view.auto_refresh = *on,
+                }
+                Ok(())
+            })?,
+            Self::SetOwner { relation, owner } => change_relation(snapshot, *relation, |relation| {
+                relation.owner.clone_from(owner);
+                Ok(())
+            })?,
             Self::PutUser(user) => {
                 snapshot.users.insert(user.name.clone(), Arc::new(user.clone()));
+            }
+            Self::DropUser(name) => drop_user(snapshot, name)?,
+            Self::Grant { object, grantee, privilege, granted } => {
+                let grants = Arc::make_mut(&mut snapshot.grants);
+                match granted {
+                    true => grants.grant(*object, grantee, *privilege),
+                    false => grants.revoke(*object, grantee, *privilege),
+                }
+            }
+            Self::Keep { user, name, value } => {
+                let settings = Arc::make_mut(&mut snapshot.settings);
+                let key = (user.clone(), name.clone());
+                match value {
+                    Some(value) => drop(settings.insert(key, value.clone())),
+                    None => drop(settings.remove(&key)),
+                }
             }
         }
         Ok(())
@@ -124,26 +213,56 @@ fn create_relation(snapshot: &mut Snapshot, relation: &Relation) -> Result<()> {
     Ok(())
 }
 
-fn append(relation: &mut Relation, files: &[DataFile], positions: Option<&Positions>) -> Result<()> {
+fn drop_user(snapshot: &mut Snapshot, name: &str) -> Result<()> {
+    let owns = snapshot.relations.values().any(|relation| relation.owner == name)
+        || snapshot.schemas.values().any(|schema| schema.owner == name)
+        || snapshot.external_schemas.values().any(|schema| schema.owner == name);
+    if owns || snapshot.grants.names(name) {
+        let what = if owns { "owns some object" } else { "has a privilege on some object" };
+        let message = format!("user \"{name}\" cannot be dropped because the user {what}");
+        return Err(SqlError::new(ErrorKind::DependentObjectsStillExist, message));
+    }
+    let dropped = snapshot.users.remove(name);
+    Arc::make_mut(&mut snapshot.settings).retain(|(user, _), _| user != name);
+    dropped.map(drop).ok_or_else(|| no_user(name))
+}
+
+/// The error for a user that does not exist.
+pub(crate) fn no_user(name: &str) -> SqlError {
+    SqlError::new(ErrorKind::UndefinedObject, format!("user \"{name}\" does not exist"))
+}
+
+fn append(relation: &mut Relation, files: &[DataFile]) {
     for file in files {
         let mut file = file.clone();
         file.row_id_start = relation.next_row_id;
         relation.next_row_id += file.records;
         relation.files.push(Arc::new(file));
     }
-    if let (RelationKind::Streaming(view), Some(positions)) = (&mut relation.kind, positions) {
-        view.positions.clone_from(positions);
-    }
+}
+
+fn remove(relation: &mut Relation, gone: &[i64]) -> Result<()> {
+    let before = relation.files.len();
+    relation.files.retain(|file| !gone.contains(&file.id));
+    if relation.files.len() + gone.len() == before { Ok(()) } else { Err(conflict(&relation.name)) }
+}
+
+/// The new file stands where the first of the old ones stood.
+fn compact(relation: &mut Relation, gone: &[i64], file: &DataFile) -> Result<()> {
+    let place = relation.files.iter().position(|old| gone.contains(&old.id));
+    let place = place.ok_or_else(|| conflict(&relation.name))?;
+    let row_id_start = relation.files[place].row_id_start;
+    remove(relation, gone)?;
+    relation.files.insert(place, Arc::new(DataFile { row_id_start, ..file.clone() }));
     Ok(())
 }
 
-fn replace(relation: &mut Relation, old: &[i64], files: &[DataFile]) -> Result<()> {
-    let before = relation.files.len();
-    relation.files.retain(|file| !old.contains(&file.id));
-    if relation.files.len() + old.len() != before {
-        return Err(conflict(&relation.name));
+fn reach(relation: &mut Relation, reached: &Reached) {
+    match (&mut relation.kind, reached) {
+        (RelationKind::Streaming(view), Reached::Stream(positions)) => view.positions.clone_from(positions),
+        (RelationKind::Derived(view), Reached::Bases(bases)) => view.bases.clone_from(bases),
+        _ => {}
     }
-    append(relation, files, None)
 }
 
 fn change_view(snapshot: &mut Snapshot, id: i64, change: impl FnOnce(&mut StreamingView)) -> Result<()> {
@@ -152,7 +271,7 @@ fn change_view(snapshot: &mut Snapshot, id: i64, change: impl FnOnce(&mut Stream
             change(view);
             Ok(())
         }
-        _ => Err(SqlError::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a streaming view", relation.name))),
+        _ => Err(not_a_view(&relation.name)),
     })
 }
 
@@ -165,6 +284,10 @@ fn change_relation(snapshot: &mut Snapshot, id: i64, change: impl FnOnce(&mut Re
 
 fn no_schema(name: &str) -> SqlError {
     SqlError::new(ErrorKind::UndefinedSchema, format!("schema \"{name}\" does not exist"))
+}
+
+fn not_a_view(name: &str) -> SqlError {
+    SqlError::new(ErrorKind::WrongObjectType, format!("\"{name}\" is not a materialized view of this kind"))
 }
 
 fn gone() -> SqlError {

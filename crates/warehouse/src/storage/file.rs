@@ -60,7 +60,7 @@ pub(crate) struct FileWriter {
 impl FileWriter {
     /// A writer for `relation`, whose files are in `dir`.
     pub(crate) fn new(dir: PathBuf, relation: &Relation) -> Self {
-        Self { dir, columns: relation.columns.clone(), sort: relation.layout.sort.clone() }
+        Self { dir, columns: relation.stored().to_vec(), sort: relation.stored_sort() }
     }
 
     /// Writes `rows`, sorted by the sort key, as the file `id`. Durable on return.

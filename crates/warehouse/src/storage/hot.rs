@@ -1,11 +1,13 @@
 //! A streaming view's newest rows, in memory. The stream is their write-ahead log.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::DataType;
 
+use super::DeadLetter;
 use crate::error::Result;
 
 /// Per shard, the ordinal of the next record that a view needs.
@@ -18,14 +20,21 @@ const SMALL_BATCH: usize = 4096;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HotRows {
     /// Rows on their way into a file: no more are added to them.
-    sealed: Vec<RecordBatch>,
+    sealed: Part,
     sealed_positions: Positions,
-    open: Vec<RecordBatch>,
+    open: Part,
     /// How far sealed and open rows reach.
     positions: Positions,
-    /// Bytes of the log that the sealed and the open rows were made from, which they keep in memory.
-    sealed_bytes: usize,
-    open_bytes: usize,
+}
+
+/// What was made of records.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Part {
+    pub(crate) rows: Vec<RecordBatch>,
+    /// Records of which no row could be made.
+    pub(crate) letters: Vec<Arc<DeadLetter>>,
+    /// Bytes of the log that the rows were made from, which they keep in memory.
+    pub(crate) bytes: usize,
 }
 
 impl HotRows {
@@ -41,7 +50,12 @@ impl HotRows {
 
     /// All batches, oldest first.
     pub(crate) fn batches(&self) -> impl Iterator<Item = &RecordBatch> {
-        self.sealed.iter().chain(&self.open)
+        self.sealed.rows.iter().chain(&self.open.rows)
+    }
+
+    /// Records that were set aside and are not in the catalog yet.
+    pub(crate) fn letters(&self) -> impl Iterator<Item = &Arc<DeadLetter>> {
+        self.sealed.letters.iter().chain(&self.open.letters)
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -50,31 +64,32 @@ impl HotRows {
 
     /// Memory that the rows hold, roughly.
     pub(crate) fn bytes(&self) -> usize {
-        self.sealed_bytes + self.open_bytes
+        self.sealed.bytes + self.open.bytes
     }
 
-    /// The same with more rows, made from so many bytes of the log and reaching up to `positions`.
-    pub(crate) fn append(&self, batches: Vec<RecordBatch>, bytes: usize, positions: Positions) -> Result<Self> {
+    /// The same with more rows, reaching up to `positions`.
+    pub(crate) fn append(&self, part: Part, positions: Positions) -> Result<Self> {
         let mut next = self.clone();
-        for batch in batches.into_iter().filter(|batch| batch.num_rows() > 0) {
-            next.open.push(batch);
+        for batch in part.rows.into_iter().filter(|batch| batch.num_rows() > 0) {
+            next.open.rows.push(batch);
             next.join_small()?;
         }
         next.positions = positions;
-        next.open_bytes += bytes;
+        next.open.bytes += part.bytes + part.letters.iter().map(|letter| letter.bytes()).sum::<usize>();
+        next.open.letters.extend(part.letters);
         Ok(next)
     }
 
     /// Joins the last batches while the last is not much smaller than the one before: as in a binary
     /// counter, each row is copied a few times only.
     fn join_small(&mut self) -> Result<()> {
-        while let [.., before, last] = self.open.as_slice()
+        while let [.., before, last] = self.open.rows.as_slice()
             && before.num_rows() < SMALL_BATCH
             && before.num_rows() <= 2 * last.num_rows()
         {
             let joined = compact(&concat_batches(&before.schema(), [before, last])?)?;
-            self.open.truncate(self.open.len() - 2);
-            self.open.push(joined);
+            self.open.rows.truncate(self.open.rows.len() - 2);
+            self.open.rows.push(joined);
         }
         Ok(())
     }
@@ -82,23 +97,22 @@ impl HotRows {
     /// Closes the open rows so that they can be written to a file. Rows sealed before and not yet in a file stay so.
     pub(crate) fn seal(&self) -> Self {
         let mut next = self.clone();
-        next.sealed.append(&mut next.open);
+        let open = std::mem::take(&mut next.open);
+        next.sealed.rows.extend(open.rows);
+        next.sealed.letters.extend(open.letters);
+        next.sealed.bytes += open.bytes;
         next.sealed_positions.clone_from(&next.positions);
-        next.sealed_bytes += std::mem::take(&mut next.open_bytes);
         next
     }
 
     /// The sealed rows and how far they reach.
-    pub(crate) fn sealed(&self) -> (&[RecordBatch], &Positions) {
+    pub(crate) fn sealed(&self) -> (&Part, &Positions) {
         (&self.sealed, &self.sealed_positions)
     }
 
     /// The same without the sealed rows, which are in a file now.
     pub(crate) fn without_sealed(&self) -> Self {
-        let mut next = self.clone();
-        next.sealed.clear();
-        next.sealed_bytes = 0;
-        next
+        Self { sealed: Part::default(), ..self.clone() }
     }
 }
 
@@ -106,8 +120,8 @@ impl HotRows {
 fn compact(batch: &RecordBatch) -> Result<RecordBatch> {
     let columns = batch.columns().iter().map(|column| -> ArrayRef {
         match column.data_type() {
-            DataType::Utf8View => std::sync::Arc::new(column.as_string_view().gc()),
-            DataType::BinaryView => std::sync::Arc::new(column.as_binary_view().gc()),
+            DataType::Utf8View => Arc::new(column.as_string_view().gc()),
+            DataType::BinaryView => Arc::new(column.as_binary_view().gc()),
             _ => column.to_owned(),
         }
     });

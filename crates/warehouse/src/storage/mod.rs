@@ -4,19 +4,25 @@
 
 mod catalog;
 mod change;
+mod compaction;
 mod ducklake;
 mod file;
+mod grants;
 mod hot;
+mod letters;
 mod snapshot;
 mod store;
 mod table;
 
-pub(crate) use change::Change;
+pub(crate) use change::{Change, Reached, no_user};
+pub(crate) use compaction::{choose, choose_all};
 pub(crate) use file::{DataFile, FileWriter};
-pub(crate) use hot::{HotRows, Positions};
+pub(crate) use grants::{DATABASE_ID, Grants, PUBLIC, Privilege};
+pub(crate) use hot::{HotRows, Part, Positions};
+pub(crate) use letters::DeadLetter;
 pub(crate) use snapshot::{
-    Column, DerivedView, DistStyle, ExternalSchema, Layout, Relation, RelationKind, SchemaEntry, Snapshot,
+    Base, Column, DerivedView, DistStyle, ExternalSchema, Layout, Relation, RelationKind, SchemaEntry, Snapshot,
     StreamingView, User,
 };
-pub(crate) use store::{ReadView, Store};
-pub(crate) use table::StoredTable;
+pub(crate) use store::{Moment, ReadView, Store};
+pub(crate) use table::{Rows, StoredTable};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 
-use super::{DataFile, Positions};
+use super::{DataFile, Grants, Positions, Privilege};
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::types::SqlType;
 
@@ -20,6 +20,9 @@ pub(crate) struct Snapshot {
     pub(crate) external_schemas: BTreeMap<String, Arc<ExternalSchema>>,
     pub(crate) relations: BTreeMap<i64, Arc<Relation>>,
     pub(crate) users: BTreeMap<String, Arc<User>>,
+    pub(crate) grants: Arc<Grants>,
+    /// Settings that are kept, by user and name; those of the user "" are the cluster's.
+    pub(crate) settings: Arc<BTreeMap<(String, String), String>>,
     pub(super) names: BTreeMap<(String, String), i64>,
 }
 
@@ -45,7 +48,7 @@ pub(crate) struct ExternalSchema {
 pub(crate) struct User {
     pub(crate) id: i64,
     pub(crate) name: String,
-    /// MD5 of password and name in hexadecimal, as PostgreSQL and Redshift keep it.
+    /// MD5 of password and name in hexadecimal, as PostgreSQL and Redshift keep it; empty if the user has no password.
     pub(crate) md5: String,
     pub(crate) superuser: bool,
 }
@@ -57,11 +60,18 @@ pub(crate) struct Relation {
     pub(crate) schema: String,
     pub(crate) name: String,
     pub(crate) owner: String,
+    /// The columns that a query sees.
     pub(crate) columns: Vec<Column>,
+    /// The columns of the files, where they are others: a grouped view keeps partial aggregates.
+    pub(crate) partials: Option<Vec<Column>>,
     pub(crate) layout: Layout,
     pub(crate) kind: RelationKind,
+    /// In the order of their rows.
     pub(crate) files: Vec<Arc<DataFile>>,
+    /// The number of the next row. Rows are numbered in the order in which they were added.
     pub(crate) next_row_id: i64,
+    /// How often rows were removed or replaced. While it stays the same, rows were only added.
+    pub(crate) rewrites: i64,
 }
 
 /// A column of a relation.
@@ -127,13 +137,50 @@ pub(crate) struct StreamingView {
 pub(crate) struct DerivedView {
     pub(crate) definition: String,
     pub(crate) query: String,
+    pub(crate) auto_refresh: bool,
     pub(crate) backup: bool,
+    /// Whether a refresh takes only the rows that are new in its bases.
+    pub(crate) incremental: bool,
+    /// The relations that it reads, with what it has read of each.
+    pub(crate) bases: Vec<Base>,
+}
+
+/// What a view has read of a relation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Base {
+    pub(crate) relation: i64,
+    /// The row from which it has yet to read.
+    pub(crate) next_row_id: i64,
+    /// The relation's rewrites when it was read.
+    pub(crate) rewrites: i64,
 }
 
 impl Relation {
-    /// The Arrow schema of the relation's rows.
-    pub(crate) fn arrow_schema(&self) -> SchemaRef {
-        Arc::new(Schema::new(self.columns.iter().map(Column::field).collect::<Vec<_>>()))
+    /// The columns of the files.
+    pub(crate) fn stored(&self) -> &[Column] {
+        self.partials.as_deref().unwrap_or(&self.columns)
+    }
+
+    /// The Arrow schema of the files' rows.
+    pub(crate) fn stored_schema(&self) -> SchemaRef {
+        arrow_schema(self.stored())
+    }
+
+    /// The Arrow schema of the rows that a query sees.
+    pub(crate) fn shown_schema(&self) -> SchemaRef {
+        arrow_schema(&self.columns)
+    }
+
+    /// Places of the sort key among the files' columns. What a grouped view computes from its groups does not sort files.
+    pub(crate) fn stored_sort(&self) -> Vec<usize> {
+        let stored = self.stored();
+        let place = |key: &usize| stored.iter().position(|column| column.name == self.columns[*key].name);
+        self.layout.sort.iter().filter_map(place).collect()
+    }
+
+    /// What a view that has read all rows notes of this relation.
+    pub(crate) fn as_base(&self) -> Base {
+        Base { relation: self.id, next_row_id: self.next_row_id, rewrites: self.rewrites }
     }
 
     pub(crate) fn rows_in_files(&self) -> i64 {
@@ -160,9 +207,29 @@ impl Relation {
         }
     }
 
+    pub(crate) fn derived(&self) -> Option<&DerivedView> {
+        match &self.kind {
+            RelationKind::Derived(view) => Some(view),
+            _ => None,
+        }
+    }
+
+    /// Whether a view refreshes itself.
+    pub(crate) fn auto_refresh(&self) -> bool {
+        match &self.kind {
+            RelationKind::Table => false,
+            RelationKind::Streaming(view) => view.auto_refresh,
+            RelationKind::Derived(view) => view.auto_refresh,
+        }
+    }
+
     pub(crate) fn is_view(&self) -> bool {
         !matches!(self.kind, RelationKind::Table)
     }
+}
+
+fn arrow_schema(columns: &[Column]) -> SchemaRef {
+    Arc::new(Schema::new(columns.iter().map(Column::field).collect::<Vec<_>>()))
 }
 
 impl Column {
@@ -186,6 +253,43 @@ impl Snapshot {
 
     pub(crate) fn relations_in<'a>(&'a self, schema: &'a str) -> impl Iterator<Item = &'a Arc<Relation>> {
         self.relations.values().filter(move |relation| relation.schema == schema)
+    }
+
+    /// A setting that is kept for a user or, failing that, for the cluster.
+    pub(crate) fn setting(&self, user: &str, name: &str) -> Option<&str> {
+        let kept = |user: &str| self.settings.get(&(user.to_owned(), name.to_owned()));
+        kept(user).or_else(|| kept("")).map(String::as_str)
+    }
+
+    /// Whether a user may do everything with what `owner` owns.
+    pub(crate) fn is_owner(&self, user: &str, owner: &str) -> bool {
+        user == owner || self.users.get(user).is_some_and(|user| user.superuser)
+    }
+
+    /// Whether a user may do this with the object `id` of `owner`.
+    pub(crate) fn allows(&self, user: &str, id: i64, owner: &str, privilege: Privilege) -> bool {
+        self.is_owner(user, owner) || self.grants.has(id, user, privilege)
+    }
+
+    /// Fails unless a user may do this with a relation, and use its schema.
+    pub(crate) fn require(&self, user: &str, relation: &Relation, privilege: Privilege) -> Result<()> {
+        let denied = |what: String| {
+            Err(SqlError::new(ErrorKind::InsufficientPrivilege, format!("permission denied for {what}")))
+        };
+        let schema = self.schemas.get(&relation.schema).filter(|schema| schema.name != "public");
+        if schema.is_some_and(|schema| !self.allows(user, schema.id, &schema.owner, Privilege::Usage)) {
+            return denied(format!("schema {}", relation.schema));
+        }
+        match self.allows(user, relation.id, &relation.owner, privilege) {
+            true => Ok(()),
+            false => denied(format!("relation {}", relation.name)),
+        }
+    }
+
+    /// The views that read a relation.
+    pub(crate) fn dependents(&self, relation: i64) -> impl Iterator<Item = &Arc<Relation>> {
+        let reads = move |view: &DerivedView| view.bases.iter().any(|base| base.relation == relation);
+        self.relations.values().filter(move |other| other.derived().is_some_and(reads))
     }
 
     pub(crate) fn has_schema(&self, name: &str) -> bool {

@@ -1,16 +1,37 @@
 //! The store of one cluster: publishes what statements read, and commits what they change.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
-use tidemill_clock::Clock;
-use tokio::sync::Mutex;
+use tidemill_clock::{Clock, Timestamp};
+use tokio::sync::{Mutex, watch};
 
 use super::catalog::Catalog;
-use super::{Change, FileWriter, HotRows, Relation, RelationKind, Snapshot};
-use crate::error::Result;
+use super::{Change, DataFile, DeadLetter, FileWriter, HotRows, Relation, RelationKind, Snapshot};
+use crate::error::{ErrorKind, Result, SqlError};
+
+/// No file that is written for longer than this before it is committed is kept.
+const LONGEST_WRITE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A moment of the past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// When this was the catalog's snapshot.
+    Snapshot(i64),
+    Time(Timestamp),
+}
+
+impl std::fmt::Display for Moment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Snapshot(id) => write!(f, "{id}"),
+            Self::Time(time) => write!(f, "of {}", super::catalog::time_text(*time)),
+        }
+    }
+}
 
 /// What one statement reads.
 #[derive(Debug, Clone, Default)]
@@ -41,18 +62,23 @@ impl ReadView {
 pub(crate) struct Store {
     catalog: Catalog,
     data: PathBuf,
+    history: Duration,
+    opened: Timestamp,
     /// What is published. Held to swap or clone a few pointers.
     published: RwLock<ReadView>,
     /// One commit at a time; held across the database transaction, hence tokio's.
     commit: Mutex<()>,
     next_id: AtomicI64,
     next_file: AtomicI64,
+    /// Counts what was published, for those who follow it.
+    changes: watch::Sender<u64>,
 }
 
 impl Store {
-    /// Opens the store in `dir`, which is created if need be.
-    pub(crate) async fn open(dir: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
+    /// Opens the store in `dir`, which is created if need be. Files that were replaced are kept for `history`.
+    pub(crate) async fn open(dir: &Path, clock: Arc<dyn Clock>, history: Duration) -> Result<Self> {
         std::fs::create_dir_all(dir)?;
+        let opened = clock.now();
         let data = std::path::absolute(dir.join("data"))?;
         let (catalog, loaded) = Catalog::open(&dir.join("catalog.sqlite"), &data, clock).await?;
         let hot = loaded.snapshot.relations.values().filter_map(|relation| {
@@ -63,16 +89,24 @@ impl Store {
         Ok(Self {
             catalog,
             data,
+            history,
+            opened,
             published: RwLock::new(ReadView { snapshot: Arc::new(loaded.snapshot), hot }),
             commit: Mutex::new(()),
             next_id: AtomicI64::new(loaded.next_id),
             next_file: AtomicI64::new(loaded.next_file),
+            changes: watch::Sender::new(0),
         })
     }
 
     /// What a statement that starts now reads.
     pub(crate) fn read_view(&self) -> ReadView {
         self.read().clone()
+    }
+
+    /// Changes whenever something new is published.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// A number for a new schema, relation or user.
@@ -100,23 +134,61 @@ impl Store {
         self.commit_with(changes, |_| {}).await
     }
 
-    /// The same for the flush of a view: its sealed hot rows are in the files that `changes` name.
-    pub(crate) async fn commit_flush(&self, relation: i64, changes: Vec<Change>) -> Result<()> {
+    /// The same, and the hot rows of `relation` are what `update` makes of them: after the flush of a view, its sealed
+    /// rows are in the files that `changes` name.
+    pub(crate) async fn commit_and_update(
+        &self,
+        relation: i64,
+        changes: Vec<Change>,
+        update: impl FnOnce(&HotRows) -> HotRows,
+    ) -> Result<()> {
         self.commit_with(changes, |hot| {
             if let Some(rows) = hot.get_mut(&relation) {
-                *rows = Arc::new(rows.without_sealed());
+                *rows = Arc::new(update(rows));
             }
         })
         .await
     }
 
+    /// The records that views have set aside, by view, and those of the view in memory.
+    pub(crate) async fn dead_letters(&self, view: &ReadView) -> Result<Vec<(i64, Arc<DeadLetter>)>> {
+        let mut letters = self.catalog.dead_letters().await?;
+        for (id, hot) in view.hot.iter() {
+            letters.extend(hot.letters().map(|letter| (*id, Arc::clone(letter))));
+        }
+        Ok(letters)
+    }
+
     /// Changes the hot rows of a view.
     pub(crate) fn update_hot(&self, relation: i64, update: impl FnOnce(&HotRows) -> Result<HotRows>) -> Result<()> {
         let mut published = self.write();
-        let rows = published.hot.get(&relation).cloned().unwrap_or_default();
-        let rows = update(&rows)?;
+        // A dropped view has no place for rows any more.
+        let Some(rows) = published.hot.get(&relation) else { return Ok(()) };
+        let rows = update(rows)?;
         Arc::make_mut(&mut published.hot).insert(relation, Arc::new(rows));
+        drop(published);
+        self.changes.send_modify(|count| *count += 1);
         Ok(())
+    }
+
+    /// The files that a relation had in a past snapshot.
+    pub(crate) async fn files_at(&self, relation: &Relation, moment: Moment) -> Result<Vec<Arc<DataFile>>> {
+        self.catalog.history().files_at(relation, moment).await
+    }
+
+    /// Removes what no snapshot of the kept history names: files that were replaced, and those that no transaction ever
+    /// named. Takes the time by which it was to be removed.
+    pub(crate) async fn remove_old(&self, now: Timestamp) -> Result<()> {
+        let _committing = self.commit.lock().await;
+        for path in self.catalog.history().forget_before(now.minus(self.history)).await? {
+            remove(&self.data.join(path))?;
+        }
+        let named = self.catalog.history().named_files().await?;
+        let data = self.data.clone();
+        // What this process has written may be named yet; what an earlier one has left behind never is.
+        let horizon = self.opened.max(now.minus(LONGEST_WRITE));
+        let walk = move || remove_orphans(&data, &named, horizon);
+        tokio::task::spawn_blocking(walk).await.map_err(|error| SqlError::new(ErrorKind::Io, error.to_string()))?
     }
 
     /// Closes the catalog's database.
@@ -156,6 +228,8 @@ impl Store {
         }
         update_hot(hot);
         published.snapshot = Arc::new(after);
+        drop(published);
+        self.changes.send_modify(|count| *count += 1);
         Ok(())
     }
 
@@ -166,4 +240,42 @@ impl Store {
     fn write(&self) -> RwLockWriteGuard<'_, ReadView> {
         self.published.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Removes files older than `horizon` below `data` that are not named, and the directories that become empty.
+fn remove_orphans(data: &Path, named: &HashSet<PathBuf>, horizon: Timestamp) -> Result<()> {
+    for schema in entries(data)? {
+        for relation in entries(&schema)? {
+            for file in entries(&relation)? {
+                let is_named = file.strip_prefix(data).is_ok_and(|path| named.contains(path));
+                if !is_named && modified(&file)? < horizon {
+                    remove(&file)?;
+                }
+            }
+            // Fails while there is something in it, as it should.
+            let _ = std::fs::remove_dir(&relation);
+        }
+    }
+    Ok(())
+}
+
+fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
+    match std::fs::read_dir(dir) {
+        Ok(entries) => Ok(entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn modified(file: &Path) -> Result<Timestamp> {
+    let modified = std::fs::metadata(file)?.modified()?;
+    let since_epoch = modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Ok(Timestamp::from_millis(since_epoch.as_millis() as i64))
 }

@@ -20,10 +20,37 @@ use datafusion::physical_plan::union::UnionExec;
 
 use super::{DataFile, HotRows, ReadView, Relation, Store};
 
-/// One relation in one read view.
+/// Which rows of a relation are scanned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rows {
+    All,
+    /// From this row on.
+    Since(i64),
+    /// In files, from one row up to and without another.
+    Filed(i64, i64),
+    /// Those of one file.
+    File(i64),
+}
+
+impl Rows {
+    fn includes(self, file: &DataFile) -> bool {
+        match self {
+            Self::All => true,
+            Self::Since(row) => file.row_id_start >= row,
+            Self::Filed(from, to) => (from..to).contains(&file.row_id_start),
+            Self::File(id) => file.id == id,
+        }
+    }
+
+    fn includes_hot(self) -> bool {
+        matches!(self, Self::All | Self::Since(_))
+    }
+}
+
+/// Rows of one relation in one read view, as they are stored.
 #[derive(Debug)]
 pub(crate) struct StoredTable {
-    relation: Arc<Relation>,
+    files: Vec<Arc<DataFile>>,
     hot: Option<Arc<HotRows>>,
     schema: SchemaRef,
     /// The directory of the files as an object store sees it.
@@ -31,14 +58,16 @@ pub(crate) struct StoredTable {
 }
 
 impl StoredTable {
-    pub(crate) fn new(store: &Store, view: &ReadView, relation: &Arc<Relation>) -> Self {
+    pub(crate) fn new(store: &Store, view: &ReadView, relation: &Relation, rows: Rows) -> Self {
+        let files = relation.files.iter().filter(|file| rows.includes(file)).cloned().collect();
+        let hot = view.hot_rows(relation).filter(|_| rows.includes_hot()).cloned();
+        Self { hot, ..Self::of_files(store, relation, files) }
+    }
+
+    /// The rows of these files of a relation, which need not be its files now.
+    pub(crate) fn of_files(store: &Store, relation: &Relation, files: Vec<Arc<DataFile>>) -> Self {
         let dir = store.dir_of(relation).display().to_string();
-        Self {
-            relation: Arc::clone(relation),
-            hot: view.hot_rows(relation).cloned(),
-            schema: relation.arrow_schema(),
-            dir: dir.trim_start_matches('/').to_owned(),
-        }
+        Self { files, hot: None, schema: relation.stored_schema(), dir: dir.trim_start_matches('/').to_owned() }
     }
 
     fn file(&self, file: &DataFile) -> PartitionedFile {
@@ -70,7 +99,7 @@ impl StoredTable {
             let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
             source = source.with_predicate(state.create_physical_expr(filter, &schema)?);
         }
-        let files: FileGroup = self.relation.files.iter().map(|file| self.file(file)).collect::<Vec<_>>().into();
+        let files: FileGroup = self.files.iter().map(|file| self.file(file)).collect::<Vec<_>>().into();
         let groups = files.split_files(state.config().target_partitions());
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
             .with_file_groups(groups)
@@ -116,7 +145,7 @@ impl TableProvider for StoredTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut parts = Vec::new();
-        if !self.relation.files.is_empty() {
+        if !self.files.is_empty() {
             parts.push(self.scan_files(state, projection, filters, limit)?);
         }
         if let Some(hot) = self.hot.as_ref().filter(|hot| hot.rows() > 0) {

@@ -9,8 +9,11 @@ use crate::storage::{DistStyle, Relation, RelationKind};
 /// What Tidemill knows of a relation beyond DuckLake.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Description {
-    /// SQL types of the columns, in order.
+    /// SQL types of the files' columns, in order.
     pub(super) types: Vec<String>,
+    /// Names and SQL types of the columns that a query sees, where they are others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) shown: Option<Vec<(String, String)>>,
     pub(super) dist: String,
     pub(super) sort: Vec<usize>,
     pub(super) view: Option<ViewDescription>,
@@ -32,7 +35,11 @@ pub(super) enum ViewDescription {
     Tables {
         definition: String,
         query: String,
+        #[serde(default)]
+        auto_refresh: bool,
         backup: bool,
+        #[serde(default)]
+        incremental: bool,
     },
 }
 
@@ -43,7 +50,9 @@ pub(super) fn describe(relation: &Relation) -> Result<String> {
         RelationKind::Derived(view) => Some(ViewDescription::Tables {
             definition: view.definition.clone(),
             query: view.query.clone(),
+            auto_refresh: view.auto_refresh,
             backup: view.backup,
+            incremental: view.incremental,
         }),
         RelationKind::Streaming(view) => Some(ViewDescription::Stream {
             external_schema: view.external_schema.clone(),
@@ -56,7 +65,10 @@ pub(super) fn describe(relation: &Relation) -> Result<String> {
         }),
     };
     let description = Description {
-        types: relation.columns.iter().map(|column| column.sql_type.to_string()).collect(),
+        types: relation.stored().iter().map(|column| column.sql_type.to_string()).collect(),
+        shown: relation.partials.as_ref().map(|_| {
+            relation.columns.iter().map(|column| (column.name.clone(), column.sql_type.to_string())).collect()
+        }),
         dist: format_dist(relation.layout.dist),
         sort: relation.layout.sort.clone(),
         view,

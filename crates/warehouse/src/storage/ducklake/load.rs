@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::common::ScalarValue;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
+use tidemill_clock::Timestamp;
 
 use super::description::{Description, ViewDescription, parse_dist};
 use super::unreadable;
@@ -13,8 +14,8 @@ use crate::error::Result;
 use crate::storage::catalog::Loaded;
 use crate::storage::file::ColumnStats;
 use crate::storage::{
-    Column, DataFile, DerivedView, ExternalSchema, Layout, Positions, Relation, RelationKind, SchemaEntry, Snapshot,
-    StreamingView, User,
+    Base, Column, DataFile, DeadLetter, DerivedView, ExternalSchema, Grants, Layout, Positions, Privilege, Relation,
+    RelationKind, SchemaEntry, Snapshot, StreamingView, User,
 };
 use crate::types::SqlType;
 
@@ -41,6 +42,25 @@ impl<'p> Loader<'p> {
         self.load_users(&mut snapshot).await?;
         self.load_relations(&mut snapshot).await?;
         Ok(Loaded { snapshot, next_id: last.try_get("next_catalog_id")?, next_file: last.try_get("next_file_id")? })
+    }
+
+    /// The records that were set aside, by view, oldest first.
+    pub(in crate::storage) async fn load_dead_letters(&self) -> Result<Vec<(i64, Arc<DeadLetter>)>> {
+        let rows = sqlx::query("SELECT * FROM tidemill_dead_letter ORDER BY recorded, table_id, sequence_number");
+        let letter = |row: SqliteRow| -> Result<(i64, Arc<DeadLetter>)> {
+            let letter = DeadLetter {
+                shard: row.try_get("shard")?,
+                sequence_number: row.try_get("sequence_number")?,
+                partition_key: row.try_get("partition_key")?,
+                arrival: Timestamp::from_millis(row.try_get("arrival")?),
+                recorded: Timestamp::from_millis(row.try_get("recorded")?),
+                code: row.try_get("code")?,
+                reason: row.try_get("reason")?,
+                data: row.try_get::<Vec<u8>, _>("data")?.into(),
+            };
+            Ok((row.try_get("table_id")?, Arc::new(letter)))
+        };
+        rows.fetch_all(self.pool).await?.into_iter().map(letter).collect()
     }
 
     async fn load_schemas(&self, snapshot: &mut Snapshot) -> Result<()> {
@@ -75,21 +95,38 @@ impl<'p> Loader<'p> {
             };
             snapshot.users.insert(name, Arc::new(user));
         }
+        let mut grants = Grants::default();
+        for row in sqlx::query("SELECT * FROM tidemill_grant").fetch_all(self.pool).await? {
+            let privilege: String = row.try_get("privilege")?;
+            let privilege = Privilege::parse(&privilege).ok_or_else(|| unreadable(&privilege))?;
+            grants.grant(row.try_get("object_id")?, row.try_get("grantee")?, privilege);
+        }
+        snapshot.grants = Arc::new(grants);
+        let mut settings = BTreeMap::new();
+        for row in sqlx::query("SELECT * FROM tidemill_setting").fetch_all(self.pool).await? {
+            settings.insert((row.try_get("user_name")?, row.try_get("name")?), row.try_get("value")?);
+        }
+        snapshot.settings = Arc::new(settings);
         Ok(())
     }
 
     async fn load_relations(&self, snapshot: &mut Snapshot) -> Result<()> {
         let sql = "
-SELECT t.table_id, t.table_name, s.schema_name, r.owner, r.description, coalesce(st.next_row_id, 0) AS next_row_id
+SELECT t.table_id, t.table_name, s.schema_name, r.owner, r.description,
+  coalesce(st.next_row_id, 0) AS next_row_id, coalesce(rw.rewrites, 0) AS rewrites
 FROM ducklake_table t JOIN ducklake_schema s USING (schema_id) JOIN tidemill_relation r USING (table_id)
-LEFT JOIN ducklake_table_stats st USING (table_id)
+LEFT JOIN ducklake_table_stats st USING (table_id) LEFT JOIN tidemill_rewrites rw USING (table_id)
 WHERE t.end_snapshot IS NULL AND s.end_snapshot IS NULL";
         let mut stats = self.load_stats().await?;
         for row in sqlx::query(sql).fetch_all(self.pool).await? {
             let id: i64 = row.try_get("table_id")?;
             let description: Description = serde_json::from_str(row.try_get("description")?).map_err(unreadable)?;
-            let columns = self.load_columns(id, &description).await?;
-            let files = self.load_files(id, &columns, &mut stats).await?;
+            let stored = self.load_columns(id, &description).await?;
+            let files = self.load_files(id, &stored, &mut stats).await?;
+            let (columns, partials) = match &description.shown {
+                Some(shown) => (shown_columns(shown)?, Some(stored)),
+                None => (stored, None),
+            };
             snapshot.put(Relation {
                 id,
                 schema: row.try_get("schema_name")?,
@@ -98,8 +135,10 @@ WHERE t.end_snapshot IS NULL AND s.end_snapshot IS NULL";
                 layout: Layout { dist: parse_dist(&description.dist), sort: description.sort },
                 kind: self.kind(id, description.view).await?,
                 columns,
+                partials,
                 files,
                 next_row_id: row.try_get("next_row_id")?,
+                rewrites: row.try_get("rewrites")?,
             });
         }
         Ok(())
@@ -134,33 +173,31 @@ WHERE t.end_snapshot IS NULL AND s.end_snapshot IS NULL";
         columns: &[Column],
         stats: &mut HashMap<i64, HashMap<i64, SqliteRow>>,
     ) -> Result<Vec<Arc<DataFile>>> {
-        let sql = "SELECT * FROM ducklake_data_file WHERE table_id = $1 AND end_snapshot IS NULL ORDER BY data_file_id";
-        let mut files = Vec::new();
-        for row in sqlx::query(sql).bind(relation).fetch_all(self.pool).await? {
-            let id: i64 = row.try_get("data_file_id")?;
-            let stats = stats.remove(&id).unwrap_or_default();
-            let stats = columns.iter().map(|column| match stats.get(&column.id) {
-                Some(row) => read_stats(column, row),
-                None => Ok(ColumnStats { column: column.id, ..ColumnStats::default() }),
-            });
-            files.push(Arc::new(DataFile {
-                id,
-                path: row.try_get("path")?,
-                records: row.try_get("record_count")?,
-                bytes: row.try_get("file_size_bytes")?,
-                footer: row.try_get("footer_size")?,
-                row_id_start: row.try_get("row_id_start")?,
-                stats: stats.collect::<Result<_>>()?,
-            }));
-        }
-        Ok(files)
+        let sql = "SELECT * FROM ducklake_data_file WHERE table_id = $1 AND end_snapshot IS NULL ORDER BY row_id_start, data_file_id";
+        let rows = sqlx::query(sql).bind(relation).fetch_all(self.pool).await?;
+        rows.iter().map(|row| read_file(row, columns, stats)).collect()
+    }
+
+    /// The files that a relation had in a snapshot, without what is known of their values.
+    pub(in crate::storage) async fn load_files_at(
+        &self,
+        relation: &Relation,
+        snapshot: i64,
+    ) -> Result<Vec<Arc<DataFile>>> {
+        let sql = "
+SELECT * FROM ducklake_data_file
+WHERE table_id = $1 AND begin_snapshot <= $2 AND (end_snapshot IS NULL OR end_snapshot > $2)
+ORDER BY row_id_start, data_file_id";
+        let rows = sqlx::query(sql).bind(relation.id).bind(snapshot).fetch_all(self.pool).await?;
+        rows.iter().map(|row| read_file(row, relation.stored(), &mut HashMap::new())).collect()
     }
 
     async fn kind(&self, id: i64, view: Option<ViewDescription>) -> Result<RelationKind> {
         Ok(match view {
             None => RelationKind::Table,
-            Some(ViewDescription::Tables { definition, query, backup }) => {
-                RelationKind::Derived(DerivedView { definition, query, backup })
+            Some(ViewDescription::Tables { definition, query, auto_refresh, backup, incremental }) => {
+                let bases = self.bases(id).await?;
+                RelationKind::Derived(DerivedView { definition, query, auto_refresh, backup, incremental, bases })
             }
             Some(ViewDescription::Stream {
                 external_schema,
@@ -184,6 +221,19 @@ WHERE t.end_snapshot IS NULL AND s.end_snapshot IS NULL";
         })
     }
 
+    async fn bases(&self, view: i64) -> Result<Vec<Base>> {
+        let sql = "SELECT * FROM tidemill_base WHERE table_id = $1 ORDER BY base_id";
+        let rows = sqlx::query(sql).bind(view).fetch_all(self.pool).await?;
+        let base = |row: &SqliteRow| -> Result<Base> {
+            Ok(Base {
+                relation: row.try_get("base_id")?,
+                next_row_id: row.try_get("next_row_id")?,
+                rewrites: row.try_get("rewrites")?,
+            })
+        };
+        rows.iter().map(base).collect()
+    }
+
     async fn positions(&self, sql: &'static str, relation: i64) -> Result<Positions> {
         let rows = sqlx::query(sql).bind(relation).fetch_all(self.pool).await?;
         let position = |row: &SqliteRow| -> Result<(u32, u64)> {
@@ -191,6 +241,36 @@ WHERE t.end_snapshot IS NULL AND s.end_snapshot IS NULL";
         };
         rows.iter().map(position).collect::<Result<BTreeMap<_, _>>>()
     }
+}
+
+fn shown_columns(shown: &[(String, String)]) -> Result<Vec<Column>> {
+    let column = |(id, (name, sql_type)): (i64, &(String, String))| {
+        let sql_type = SqlType::parse(sql_type).ok_or_else(|| unreadable(sql_type))?;
+        Ok(Column { id, name: name.clone(), sql_type, nullable: true })
+    };
+    (1..).zip(shown).map(column).collect()
+}
+
+fn read_file(
+    row: &SqliteRow,
+    columns: &[Column],
+    stats: &mut HashMap<i64, HashMap<i64, SqliteRow>>,
+) -> Result<Arc<DataFile>> {
+    let id: i64 = row.try_get("data_file_id")?;
+    let stats = stats.remove(&id).unwrap_or_default();
+    let stats = columns.iter().map(|column| match stats.get(&column.id) {
+        Some(row) => read_stats(column, row),
+        None => Ok(ColumnStats { column: column.id, ..ColumnStats::default() }),
+    });
+    Ok(Arc::new(DataFile {
+        id,
+        path: row.try_get("path")?,
+        records: row.try_get("record_count")?,
+        bytes: row.try_get("file_size_bytes")?,
+        footer: row.try_get("footer_size")?,
+        row_id_start: row.try_get("row_id_start")?,
+        stats: stats.collect::<Result<_>>()?,
+    }))
 }
 
 fn read_stats(column: &Column, row: &SqliteRow) -> Result<ColumnStats> {

@@ -2,9 +2,11 @@
 //! Tidemill's own beside them. One SQL text for SQLite and PostgreSQL.
 
 mod description;
+mod history;
 mod load;
 mod record;
 
+pub(in crate::storage) use history::History;
 pub(in crate::storage) use load::Loader;
 pub(in crate::storage) use record::{Entry, Record};
 

@@ -1,5 +1,7 @@
 //! Writing one transaction.
 
+use std::sync::Arc;
+
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::ScalarValue;
 use sqlx::{Sqlite, Transaction};
@@ -8,7 +10,9 @@ use uuid::Uuid;
 use super::description::describe;
 use crate::error::Result;
 use crate::storage::file::ColumnStats;
-use crate::storage::{Change, DataFile, ExternalSchema, Positions, Relation, SchemaEntry, Snapshot, User};
+use crate::storage::{
+    Change, DataFile, DeadLetter, ExternalSchema, Positions, Privilege, Reached, Relation, SchemaEntry, Snapshot, User,
+};
 
 /// What is noted of a whole transaction.
 pub(in crate::storage) struct Entry {
@@ -42,18 +46,19 @@ impl<'t, 'c> Record<'t, 'c> {
             Change::DropSchema(name) => self.drop_schema(name).await,
             Change::CreateRelation(relation) => self.create_relation(relation).await,
             Change::DropRelation(id) => self.drop_relation(*id).await,
-            Change::AppendFiles { relation, files, positions } => {
+            Change::AppendFiles { relation, files, reached } => {
                 self.add_files(*relation, files).await?;
-                match positions {
-                    Some(positions) => self.set_positions("tidemill_position", *relation, positions).await,
-                    None => Ok(()),
-                }
+                self.set_reached(*relation, reached).await
             }
-            Change::ReplaceFiles { relation, gone, files } => {
+            Change::ReplaceFiles { relation, gone, files, reached } => {
                 self.end_files(gone).await?;
+                self.count_rewrite(*relation).await?;
                 self.changes.push(format!("deleted_from_table:{relation}"));
-                self.add_files(*relation, files).await
+                self.add_files(*relation, files).await?;
+                self.set_reached(*relation, reached).await
             }
+            Change::CompactFiles { relation, gone, file } => self.compact_files(*relation, gone, file).await,
+            Change::SetAside { relation, letters } => self.set_aside(*relation, letters).await,
             Change::Promise { relation, promised, .. } => {
                 if let Some(view) = self.after.relations.get(relation).and_then(|relation| relation.streaming()) {
                     self.set_positions("tidemill_position", *relation, &view.positions).await?;
@@ -62,7 +67,13 @@ impl<'t, 'c> Record<'t, 'c> {
                 self.set_positions("tidemill_promise", *relation, promised).await
             }
             Change::SetAutoRefresh { relation, .. } => self.describe(*relation).await,
+            Change::SetOwner { relation, owner } => self.set_owner(*relation, owner).await,
             Change::PutUser(user) => self.put_user(user).await,
+            Change::DropUser(name) => self.drop_user(name).await,
+            Change::Grant { object, grantee, privilege, granted } => {
+                self.grant(*object, grantee, *privilege, *granted).await
+            }
+            Change::Keep { user, name, value } => self.keep(user, name, value.as_deref()).await,
         }
     }
 
@@ -140,7 +151,7 @@ impl<'t, 'c> Record<'t, 'c> {
             .bind(format!("{}/", relation.name))
             .execute(&mut **self.transaction)
             .await?;
-        for (order, column) in (1..).zip(&relation.columns) {
+        for (order, column) in (1..).zip(relation.stored()) {
             let sql = "INSERT INTO ducklake_column VALUES ($1, $2, NULL, $3, $4, $5, $6, NULL, 'NULL', $7, NULL, 'literal', 'duckdb')";
             sqlx::query(sql)
                 .bind(column.id)
@@ -167,7 +178,10 @@ impl<'t, 'c> Record<'t, 'c> {
             .await?;
         let name = format!("{}.{}", quoted(&relation.schema), quoted(&relation.name));
         self.changes.push(format!("created_table:{name}"));
-        Ok(())
+        match relation.derived() {
+            Some(view) => self.set_reached(relation.id, &Reached::Bases(view.bases.clone())).await,
+            None => Ok(()),
+        }
     }
 
     async fn drop_relation(&mut self, id: i64) -> Result<()> {
@@ -182,6 +196,10 @@ impl<'t, 'c> Record<'t, 'c> {
             "DELETE FROM tidemill_relation WHERE table_id = $1",
             "DELETE FROM tidemill_position WHERE table_id = $1",
             "DELETE FROM tidemill_promise WHERE table_id = $1",
+            "DELETE FROM tidemill_base WHERE table_id = $1",
+            "DELETE FROM tidemill_rewrites WHERE table_id = $1",
+            "DELETE FROM tidemill_dead_letter WHERE table_id = $1",
+            "DELETE FROM tidemill_grant WHERE object_id = $1",
         ] {
             sqlx::query(sql).bind(id).execute(&mut **self.transaction).await?;
         }
@@ -190,6 +208,20 @@ impl<'t, 'c> Record<'t, 'c> {
     }
 
     async fn add_files(&mut self, id: i64, files: &[DataFile]) -> Result<()> {
+        self.insert_files(id, files).await?;
+        if !files.is_empty() {
+            self.changes.push(format!("inserted_into_table:{id}"));
+        }
+        Ok(())
+    }
+
+    async fn compact_files(&mut self, id: i64, gone: &[i64], file: &DataFile) -> Result<()> {
+        self.end_files(gone).await?;
+        self.changes.push(format!("merge_adjacent:{id}"));
+        self.insert_files(id, std::slice::from_ref(file)).await
+    }
+
+    async fn insert_files(&mut self, id: i64, files: &[DataFile]) -> Result<()> {
         let Some(relation) = self.after.relations.get(&id).cloned() else { return Ok(()) };
         for file in files {
             let placed = relation.files.iter().find(|placed| placed.id == file.id);
@@ -209,9 +241,6 @@ impl<'t, 'c> Record<'t, 'c> {
             for stats in &file.stats {
                 self.add_file_stats(id, file, stats).await?;
             }
-        }
-        if !files.is_empty() {
-            self.changes.push(format!("inserted_into_table:{id}"));
         }
         self.set_table_stats(&relation).await
     }
@@ -245,7 +274,7 @@ impl<'t, 'c> Record<'t, 'c> {
             .bind(relation.bytes_in_files())
             .execute(&mut **self.transaction)
             .await?;
-        for (place, column) in relation.columns.iter().enumerate() {
+        for (place, column) in relation.stored().iter().enumerate() {
             let stats = || relation.files.iter().filter_map(|file| file.stats.get(place));
             let (min, max) =
                 (merged(stats().map(|stats| &stats.min), false), merged(stats().map(|stats| &stats.max), true));
@@ -269,6 +298,61 @@ impl<'t, 'c> Record<'t, 'c> {
                 .execute(&mut **self.transaction)
                 .await?;
         }
+        Ok(())
+    }
+
+    async fn count_rewrite(&mut self, id: i64) -> Result<()> {
+        let rewrites = self.after.relations.get(&id).map_or(0, |relation| relation.rewrites);
+        let sql = "INSERT INTO tidemill_rewrites VALUES ($1, $2) ON CONFLICT (table_id) DO UPDATE SET rewrites = $2";
+        sqlx::query(sql).bind(id).bind(rewrites).execute(&mut **self.transaction).await?;
+        Ok(())
+    }
+
+    async fn set_reached(&mut self, id: i64, reached: &Reached) -> Result<()> {
+        match reached {
+            Reached::Same => Ok(()),
+            Reached::Stream(positions) => self.set_positions("tidemill_position", id, positions).await,
+            Reached::Bases(bases) => {
+                let sql = "DELETE FROM tidemill_base WHERE table_id = $1";
+                sqlx::query(sql).bind(id).execute(&mut **self.transaction).await?;
+                for base in bases {
+                    sqlx::query("INSERT INTO tidemill_base VALUES ($1, $2, $3, $4)")
+                        .bind(id)
+                        .bind(base.relation)
+                        .bind(base.next_row_id)
+                        .bind(base.rewrites)
+                        .execute(&mut **self.transaction)
+                        .await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn set_aside(&mut self, id: i64, letters: &[Arc<DeadLetter>]) -> Result<()> {
+        for letter in letters {
+            sqlx::query("INSERT INTO tidemill_dead_letter VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+                .bind(id)
+                .bind(&letter.shard)
+                .bind(&letter.sequence_number)
+                .bind(&letter.partition_key)
+                .bind(letter.arrival.millis())
+                .bind(letter.recorded.millis())
+                .bind(letter.code)
+                .bind(&letter.reason)
+                .bind(&letter.data[..])
+                .execute(&mut **self.transaction)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn set_owner(&mut self, id: i64, owner: &str) -> Result<()> {
+        sqlx::query("UPDATE tidemill_relation SET owner = $1 WHERE table_id = $2")
+            .bind(owner)
+            .bind(id)
+            .execute(&mut **self.transaction)
+            .await?;
         Ok(())
     }
 
@@ -302,6 +386,33 @@ impl<'t, 'c> Record<'t, 'c> {
             .bind(id)
             .execute(&mut **self.transaction)
             .await?;
+        Ok(())
+    }
+
+    async fn drop_user(&mut self, name: &str) -> Result<()> {
+        for sql in ["DELETE FROM tidemill_user WHERE name = $1", "DELETE FROM tidemill_setting WHERE user_name = $1"] {
+            sqlx::query(sql).bind(name).execute(&mut **self.transaction).await?;
+        }
+        Ok(())
+    }
+
+    async fn grant(&mut self, object: i64, grantee: &str, privilege: Privilege, granted: bool) -> Result<()> {
+        let sql = match granted {
+            true => "INSERT INTO tidemill_grant VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            false => "DELETE FROM tidemill_grant WHERE object_id = $1 AND grantee = $2 AND privilege = $3",
+        };
+        let query = sqlx::query(sql).bind(object).bind(grantee).bind(privilege.as_str());
+        query.execute(&mut **self.transaction).await?;
+        Ok(())
+    }
+
+    async fn keep(&mut self, user: &str, name: &str, value: Option<&str>) -> Result<()> {
+        let sql = "DELETE FROM tidemill_setting WHERE user_name = $1 AND name = $2";
+        sqlx::query(sql).bind(user).bind(name).execute(&mut **self.transaction).await?;
+        if let Some(value) = value {
+            let sql = "INSERT INTO tidemill_setting VALUES ($1, $2, $3)";
+            sqlx::query(sql).bind(user).bind(name).bind(value).execute(&mut **self.transaction).await?;
+        }
         Ok(())
     }
 
