@@ -29,7 +29,12 @@ pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     families.into_iter().flatten().map(|function| Arc::new(ScalarUDF::from(function))).collect()
 }
 
+/// SUM, for plans that are made without a statement.
+pub(crate) fn sum_function() -> Arc<AggregateUDF> {
+    Arc::new(sum::sum())
+}
+
 /// All aggregates of this module.
 pub(crate) fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
-    vec![Arc::new(sum::sum()), Arc::new(single_value())]
+    vec![sum_function(), Arc::new(single_value())]
 }

@@ -7,10 +7,11 @@ use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, 
 use datafusion::common::{DataFusionError, Result};
 use tidemill_stream::{StreamName, Streams};
 
-use crate::error::SqlError;
-use crate::storage::{ReadView, Store, StoredTable};
+use crate::error::{ErrorKind, SqlError};
+use crate::sql::Part;
+use crate::storage::{ExternalSchema, Privilege, ReadView, Relation};
 use crate::system;
-use crate::views::StreamTable;
+use crate::views::{Leaf, Views};
 
 /// The name of the database of every cluster.
 pub(crate) const DATABASE: &str = "dev";
@@ -23,30 +24,33 @@ pub(crate) struct StatementCatalog {
 
 #[derive(Debug)]
 struct Inner {
-    store: Arc<Store>,
     view: ReadView,
-    streaming: Streaming,
+    purpose: Purpose,
+    /// Whose privileges count; nobody's where a view that exists is looked at again.
+    user: Option<String>,
 }
 
-/// Whether streams can be read directly: only the definition of a view may.
+/// What a plan is made for.
 #[derive(Clone)]
-pub(crate) enum Streaming {
-    Refused,
-    Allowed(Arc<Streams>),
+pub(crate) enum Purpose {
+    /// To be run. Streams cannot be read.
+    Query(Arc<Views>),
+    /// To be kept as the definition of a view: over leaves, which may be streams.
+    Definition(Arc<Streams>),
 }
 
-impl std::fmt::Debug for Streaming {
+impl std::fmt::Debug for Purpose {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Refused => "Refused",
-            Self::Allowed(_) => "Allowed",
+            Self::Query(_) => "Query",
+            Self::Definition(_) => "Definition",
         })
     }
 }
 
 impl StatementCatalog {
-    pub(crate) fn new(store: Arc<Store>, view: ReadView, streaming: Streaming) -> Self {
-        Self { inner: Arc::new(Inner { store, view, streaming }) }
+    pub(crate) fn new(view: ReadView, purpose: Purpose, user: Option<String>) -> Self {
+        Self { inner: Arc::new(Inner { view, purpose, user }) }
     }
 }
 
@@ -83,15 +87,42 @@ struct OneSchema {
 }
 
 impl OneSchema {
-    fn stream(&self, name: &str, role: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let Streaming::Allowed(streams) = &self.catalog.streaming else {
+    fn stream(&self, name: &str, external: &ExternalSchema) -> Result<Option<Arc<dyn TableProvider>>> {
+        let Purpose::Definition(streams) = &self.catalog.purpose else {
             let message = format!("stream \"{name}\" can be read through a materialized view only");
             return Err(SqlError::unsupported(message)
                 .with_hint("Use CREATE MATERIALIZED VIEW ... AS SELECT ... FROM it.")
                 .into_engine());
         };
+        let snapshot = &self.catalog.view.snapshot;
+        let may_use = |user: &String| snapshot.allows(user, external.id, &external.owner, Privilege::Usage);
+        if !self.catalog.user.as_ref().is_none_or(may_use) {
+            let message = format!("permission denied for schema {}", external.name);
+            return Err(SqlError::new(ErrorKind::InsufficientPrivilege, message).into_engine());
+        }
         let stream = StreamName::parse(name).and_then(|name| streams.get(&name));
-        Ok(stream.ok().map(|stream| Arc::new(StreamTable::new(&self.name, role, stream)) as Arc<dyn TableProvider>))
+        Ok(stream
+            .ok()
+            .map(|stream| Arc::new(Leaf::of_stream(&self.name, &external.role, stream)) as Arc<dyn TableProvider>))
+    }
+
+    async fn relation(
+        &self,
+        relation: &Arc<Relation>,
+        part: Option<Part>,
+    ) -> crate::error::Result<Arc<dyn TableProvider>> {
+        let Inner { view, purpose, user } = &*self.catalog;
+        if let Some(user) = user {
+            view.snapshot.require(user, relation, Privilege::Select)?;
+        }
+        match (purpose, part) {
+            (Purpose::Definition(_), None) => Ok(Arc::new(Leaf::of_relation(relation))),
+            (Purpose::Definition(_), Some(_)) => {
+                Err(SqlError::unsupported("a materialized view cannot be defined over the past of a relation"))
+            }
+            (Purpose::Query(views), None) => views.reading(view).table(relation).await,
+            (Purpose::Query(views), Some(part)) => views.part_of(view, relation, part).await,
+        }
     }
 }
 
@@ -102,14 +133,20 @@ impl SchemaProvider for OneSchema {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
-        let Inner { store, view, .. } = &*self.catalog;
-        if let Some(relation) = view.snapshot.relation(&self.name, name) {
-            return Ok(Some(Arc::new(StoredTable::new(store, view, relation))));
+        let Inner { view, purpose, .. } = &*self.catalog;
+        let (plain, part) = Part::split(name);
+        if let Some(relation) = view.snapshot.relation(&self.name, plain) {
+            return self.relation(relation, part).await.map(Some).map_err(SqlError::into_engine);
         }
         if let Some(external) = view.snapshot.external_schemas.get(&self.name) {
-            return self.stream(name, &external.role);
+            return self.stream(name, external);
         }
-        system::relation(&self.name, name, view)
+        match purpose {
+            Purpose::Query(views) => {
+                system::relation(&self.name, name, view, views).await.map_err(SqlError::into_engine)
+            }
+            Purpose::Definition(_) => Ok(None),
+        }
     }
 
     fn table_exist(&self, name: &str) -> bool {

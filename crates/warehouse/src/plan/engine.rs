@@ -64,6 +64,11 @@ impl Engine {
         Ok(Self { state })
     }
 
+    /// What scans and functions run in, where no statement is planned.
+    pub(crate) fn scanner(&self) -> SessionState {
+        self.state.clone()
+    }
+
     /// A planner that sees `catalog`, whose unqualified names are in `schema`.
     pub(crate) fn planner(&self, catalog: Arc<dyn CatalogProviderList>, schema: &str) -> SessionState {
         let config = self.state.config().clone().with_default_catalog_and_schema(DATABASE, schema);

@@ -8,7 +8,7 @@ mod rewrite;
 mod super_planner;
 mod type_planner;
 
-pub(crate) use catalog::{DATABASE, StatementCatalog, Streaming};
+pub(crate) use catalog::{DATABASE, Purpose, StatementCatalog};
 pub(crate) use engine::Engine;
 pub use rewrite::Parameter;
-pub(crate) use rewrite::{SessionValues, bind_parameters, prepare_query, spell_out_paths};
+pub(crate) use rewrite::{SessionValues, bind_parameters, plan_definition, prepare_query};

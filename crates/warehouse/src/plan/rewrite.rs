@@ -2,14 +2,17 @@
 
 use std::ops::ControlFlow;
 
+use datafusion::execution::context::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, JsonPathElem, ObjectName, Query, SelectItem, SetExpr, Subscript, TableFactor, Value,
-    VisitMut, VisitorMut,
+    FunctionArguments, Ident, JsonPathElem, ObjectName, Query, SelectItem, SetExpr, Statement, Subscript, TableFactor,
+    Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 
 use crate::error::{ErrorKind, Result, SqlError};
-use crate::sql::name_outputs;
+use crate::sql::{alias_parts, name_outputs};
 
 /// What session functions give: fixed for one statement.
 #[derive(Debug, Clone)]
@@ -26,9 +29,67 @@ pub(crate) struct SessionValues {
 /// Prepares a query for the planner: names its outputs, and puts in what the planner does not know.
 pub(crate) fn prepare_query(query: &mut Query, values: &SessionValues) {
     spell_out_paths(query);
+    alias_parts(query);
     name_outputs(query);
     // Never breaks off.
     let _ = query.visit(&mut Prepare { values });
+}
+
+/// Plans the query that defines a view, over leaves and analyzed.
+pub(crate) async fn plan_definition(planner: &SessionState, mut query: Query) -> Result<LogicalPlan> {
+    refuse_mutable(&query)?;
+    spell_out_paths(&mut query);
+    name_outputs(&mut query);
+    let statement = EngineStatement::Statement(Box::new(Statement::Query(Box::new(query))));
+    let plan = planner.statement_to_plan(statement).await?;
+    Ok(planner.analyzer().execute_and_check(plan, planner.config_options(), |_, _| {})?)
+}
+
+/// Functions whose value changes between two calls or two users: a view with them would depend on when it was refreshed.
+const MUTABLE: [&str; 17] = [
+    "current_database",
+    "current_date",
+    "current_schema",
+    "current_schemas",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "current_user_id",
+    "getdate",
+    "now",
+    "pg_backend_pid",
+    "random",
+    "session_user",
+    "sysdate",
+    "timeofday",
+    "user",
+    "version",
+];
+
+fn refuse_mutable(query: &Query) -> Result<()> {
+    struct Finder;
+    impl Visitor for Finder {
+        type Break = String;
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<String> {
+            let name = match expr {
+                Expr::Function(function) => function.name.0.last().and_then(|part| part.as_ident()),
+                Expr::Identifier(ident) if ident.quote_style.is_none() => Some(ident),
+                _ => None,
+            };
+            match name {
+                Some(name) if MUTABLE.contains(&name.value.to_lowercase().as_str()) => {
+                    ControlFlow::Break(name.value.to_lowercase())
+                }
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    match Visit::visit(query, &mut Finder) {
+        ControlFlow::Break(name) => {
+            Err(SqlError::unsupported(format!("a materialized view cannot call the mutable function {name}")))
+        }
+        ControlFlow::Continue(()) => Ok(()),
+    }
 }
 
 /// Writes PartiQL paths (`payload.items[0].price`) as the field accesses that the planner knows.

@@ -73,7 +73,7 @@ impl RoleChecker {
         Ok(self.iam.authorize(principal, &request).await? == Decision::Allow)
     }
 
-    fn arn(&self, stream: &str) -> String {
+    pub(super) fn arn(&self, stream: &str) -> String {
         self.iam.account().arn("kinesis", &format!("stream/{stream}"))
     }
 }

@@ -1,39 +1,44 @@
-//! The background tasks of views: refreshing when the stream grows, flushing when hot rows are old.
+//! The background tasks of views: following what they read, and keeping their storage in order.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::Views;
-use super::views::Target;
+use super::activity::Trigger;
+use crate::storage::Relation;
 
 /// The first and the longest pause after a failed refresh.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+/// The shortest pause between two computations of a view from scratch, …
+const RECOMPUTE_EVERY: Duration = Duration::from_secs(1);
+/// … which also last at most one part in so many of the time.
+const RECOMPUTE_SHARE: u32 = 10;
 
 /// Refreshes a view whenever its stream has new records, until it is stopped. A failure is logged and tried again,
 /// ever more rarely.
-pub(super) async fn keep_fresh(views: Weak<Views>, id: i64, stop: CancellationToken) {
+pub(super) async fn follow_stream(views: Weak<Views>, id: i64, stop: CancellationToken) {
     let mut pause = BACK_OFF.0;
     loop {
         let Some(live) = views.upgrade() else { return };
-        let commits = live.stream(id).map(|stream| {
+        let stream = live.relation(id).ok().and_then(|relation| live.stream(&relation));
+        let commits = stream.map(|stream| {
             let mut commits = stream.commits();
             commits.mark_unchanged();
             commits
         });
-        let refreshed = live.refresh_to(id, Target::Auto).await;
+        let refreshed = live.refresh_by_itself(id).await;
         drop(live);
         let wait = async {
             match (refreshed, commits) {
-                (Ok(_), Some(mut commits)) => {
+                (Ok(()), Some(mut commits)) => {
                     pause = BACK_OFF.0;
                     // An error means that the stream is gone: the next refresh says so.
                     let _ = commits.changed().await;
                 }
-                (Ok(_), None) => {}
-                (Err(error), _) => {
-                    tracing::warn!(view = id, %error, retry_in = ?pause, "automatic refresh failed");
+                (Ok(()), None) => {}
+                (Err(()), _) => {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(BACK_OFF.1);
                 }
@@ -47,14 +52,95 @@ pub(super) async fn keep_fresh(views: Weak<Views>, id: i64, stop: CancellationTo
     }
 }
 
-/// Flushes all views at an interval.
-pub(super) async fn flush_regularly(views: Weak<Views>, every: Duration, stop: CancellationToken) {
+/// Computes a view over tables and views anew when they change, unless it shows their new rows anyway.
+pub(super) async fn follow_bases(views: Weak<Views>, id: i64, stop: CancellationToken) {
+    let mut back_off = BACK_OFF.0;
+    loop {
+        let Some(live) = views.upgrade() else { return };
+        let mut changes = live.store.changes();
+        changes.mark_unchanged();
+        let start = live.clock.now();
+        let refreshed = match live.needs_recomputing(id) {
+            true => live.refresh_by_itself(id).await,
+            false => Ok(()),
+        };
+        let took = Duration::from_millis((live.clock.now().millis() - start.millis()).max(0) as u64);
+        drop(live);
+        let pause = match refreshed {
+            Ok(()) => {
+                back_off = BACK_OFF.0;
+                RECOMPUTE_EVERY.max(took * RECOMPUTE_SHARE)
+            }
+            Err(()) => {
+                back_off = (back_off * 2).min(BACK_OFF.1);
+                back_off
+            }
+        };
+        let wait = async {
+            tokio::time::sleep(pause).await;
+            // The store outlives the views.
+            let _ = changes.changed().await;
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = wait => {}
+        }
+    }
+}
+
+/// At an interval: hot rows go into files, views over views store what they only show so far, small files are merged, and
+/// what nobody can read any more is removed.
+pub(super) async fn keep_house(views: Weak<Views>, every: Duration, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(every) => {}
             () = stop.cancelled() => return,
         }
         let Some(views) = views.upgrade() else { return };
-        views.flush_all().await;
+        let snapshot = views.store.read_view().snapshot;
+        // By age: what a view reads is stored before it.
+        for relation in snapshot.relations.values() {
+            if stop.is_cancelled() {
+                return;
+            }
+            if let Err(error) = views.keep_in_order(relation).await {
+                tracing::error!(relation = %relation.name, %error, "storing or merging rows failed; it is tried again");
+            }
+        }
+        if let Err(error) = views.store.remove_old(views.clock.now()).await {
+            tracing::error!(%error, "old files could not be removed; it is tried again");
+        }
+    }
+}
+
+impl Views {
+    /// One automatic refresh. A failure is logged.
+    async fn refresh_by_itself(&self, id: i64) -> Result<(), ()> {
+        let Ok(relation) = self.relation(id) else { return Err(()) };
+        let mode = self.error_mode_of(&relation.owner);
+        let refreshed = self.refresh_and_note(id, Trigger::Auto, &relation.owner, mode).await;
+        refreshed.map(drop).map_err(|error| tracing::warn!(view = %relation.name, %error, "automatic refresh failed"))
+    }
+
+    /// Whether a view over tables and views does not show them as they are, and has to be computed anew to do so.
+    fn needs_recomputing(&self, id: i64) -> bool {
+        let Ok(relation) = self.relation(id) else { return false };
+        let read = self.store.read_view();
+        let behind = relation.derived().is_some_and(|view| self.is_behind(&read, view));
+        behind && !self.reading(&read).is_live(&relation)
+    }
+
+    async fn keep_in_order(self: &Arc<Self>, relation: &Relation) -> crate::error::Result<()> {
+        if relation.streaming().is_some() {
+            // Whoever has the turn flushes when it is time to.
+            if let Some(turn) = self.try_turn(relation.id) {
+                self.flush_in_turn(relation.id).await?;
+                drop(turn);
+            }
+        } else if relation.auto_refresh() && relation.derived().is_some_and(|view| view.incremental) {
+            self.refresh_derived(relation.id).await?;
+        }
+        self.compact(relation.id).await
     }
 }

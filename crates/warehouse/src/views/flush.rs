@@ -1,25 +1,47 @@
 //! Hot rows into files. The data files and how far they reach into the stream are committed in one transaction.
 
-use super::fold::write_file;
-use crate::error::Result;
-use crate::storage::{Change, DataFile, Store};
+use datafusion::arrow::array::RecordBatch;
 
-/// Writes what a view holds in memory into a file, if anything. Flushes of one view must not overlap.
-pub(super) async fn flush(store: &Store, relation: i64) -> Result<()> {
-    store.update_hot(relation, |hot| Ok(hot.seal()))?;
-    let view = store.read_view();
-    let (Some(relation), Some(hot)) = (view.snapshot.relations.get(&relation), view.hot.get(&relation)) else {
-        return Ok(());
-    };
-    let (rows, positions) = hot.sealed();
-    let flushed = relation.streaming().map(|view| &view.positions);
-    if flushed == Some(positions) {
-        return Ok(());
+use super::write::write_file;
+use super::{Program, Views};
+use crate::error::Result;
+use crate::storage::{Change, HotRows, Reached, Relation};
+
+impl Views {
+    /// Writes what a view holds in memory into a file, if anything. Its turn must be held.
+    pub(crate) async fn flush_in_turn(&self, id: i64) -> Result<()> {
+        let store = &self.store;
+        store.update_hot(id, |hot| Ok(hot.seal()))?;
+        let view = store.read_view();
+        let (Some(relation), Some(hot)) = (view.snapshot.relations.get(&id), view.hot.get(&id)) else {
+            return Ok(());
+        };
+        let (part, positions) = hot.sealed();
+        if relation.streaming().map(|view| &view.positions) == Some(positions) {
+            return Ok(());
+        }
+        let mut files = Vec::new();
+        if !part.rows.is_empty() {
+            let rows = self.merged(relation, part.rows.clone()).await?;
+            files.push(write_file(store, relation, rows).await?);
+        }
+        let append = Change::AppendFiles { relation: id, files, reached: Reached::Stream(positions.clone()) };
+        let set_aside = Change::SetAside { relation: id, letters: part.letters.clone() };
+        store.commit_and_update(id, vec![append, set_aside], HotRows::without_sealed).await
     }
-    let mut files: Vec<DataFile> = Vec::new();
-    if !rows.is_empty() {
-        files.push(write_file(store, relation, rows.to_vec()).await?);
+
+    /// The rows of a view's storage in their shortest form: partial aggregates of one group become one.
+    pub(super) async fn merged(&self, relation: &Relation, rows: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
+        if relation.partials.is_none() {
+            return Ok(rows);
+        }
+        let plan = self.plans.of(relation).await?;
+        match &plan.parts()?.grouped {
+            Some(grouped) => {
+                let program = Program::compile(&plan.planner, &grouped.merge).await?;
+                program.run(rows, relation.stored(), &relation.stored_schema()).await
+            }
+            None => Ok(rows),
+        }
     }
-    let append = Change::AppendFiles { relation: relation.id, files, positions: Some(positions.clone()) };
-    store.commit_flush(relation.id, vec![append]).await
 }

@@ -1,17 +1,17 @@
 //! One refresh: every shard is read from where the view stands to where the stream ends, by the cluster's slices.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
-use futures::{FutureExt, StreamExt, TryStreamExt};
 use tidemill_clock::Timestamp;
-use tidemill_stream::{ReadLimit, Shard, Stream};
+use tidemill_stream::{ReadLimit, RecordRun, Shard, Stream};
+use tokio::task::JoinSet;
 
-use super::Program;
+use super::set_aside::{ErrorMode, Sorter};
+use super::write::write_file;
+use super::{Program, ShardScan};
 use crate::error::{ErrorKind, Result, SqlError};
-use crate::storage::{Column, DataFile, FileWriter, Positions, Relation, Store};
+use crate::storage::{DataFile, Part, Positions, Relation, Store};
 
 /// What a slice takes from a shard at a time.
 const STEP: ReadLimit = ReadLimit { records: 16_384, bytes: 8 << 20 };
@@ -21,59 +21,90 @@ const STAGE_BYTES: usize = 256 << 20;
 /// Rows that a refresh has made and not published.
 #[derive(Debug, Default)]
 pub(super) struct Staged {
-    pub(super) rows: Vec<RecordBatch>,
-    pub(super) bytes: usize,
+    pub(super) part: Part,
     pub(super) files: Vec<DataFile>,
+    pub(super) scans: Vec<ShardScan>,
 }
 
-/// A refresh in progress.
-pub(super) struct Fold<'r> {
-    pub(super) store: &'r Store,
-    pub(super) relation: &'r Relation,
-    pub(super) stream: &'r Arc<Stream>,
-    pub(super) program: &'r Program,
+/// A refresh in progress, shared by its slices.
+pub(super) struct Fold {
+    pub(super) store: Arc<Store>,
+    pub(super) relation: Arc<Relation>,
+    pub(super) stream: Arc<Stream>,
+    pub(super) program: Arc<Program>,
     pub(super) refresh_time: Timestamp,
     pub(super) slices: usize,
     /// Whether rows that were shown before are made again: then the age of their records does not matter.
     pub(super) replay: bool,
+    pub(super) error_mode: ErrorMode,
 }
 
-impl Fold<'_> {
-    /// Reads each shard from `from` up to `to`, and none before its parents. Either all of it succeeds, or nothing is to be published.
-    pub(super) async fn run(&self, from: &Positions, to: &Positions) -> Result<Staged> {
-        let schema = self.relation.arrow_schema();
-        let staged = Mutex::new(Staged::default());
+/// The part of a shard that a refresh reads.
+struct Stretch {
+    shard: Shard,
+    next: u64,
+    end: u64,
+}
+
+impl Fold {
+    /// Reads each shard from `from` up to `to`, and none before its parents. Either all of it succeeds, or nothing is to be
+    /// published.
+    pub(super) async fn run(self, from: &Positions, to: &Positions) -> Result<Staged> {
+        let slices = self.slices;
         let shards = self.stream.shards();
+        let run = Arc::new(Run { schema: self.relation.stored_schema(), fold: self, staged: Mutex::default() });
         for generation in shards.generations() {
-            let shards = generation.into_iter().map(|shard| {
-                let start = from.get(&shard.id.0).copied().unwrap_or(1);
-                let end = to.get(&shard.id.0).copied().unwrap_or(start);
-                self.fold_shard(shard, start, end, &schema, &staged).boxed()
-            });
-            let shards: Vec<_> = shards.collect();
-            let slices = futures::stream::iter(shards).buffer_unordered(self.slices);
-            slices.try_collect::<()>().await?;
+            let mut allotted: Vec<Vec<Stretch>> = Vec::new();
+            allotted.resize_with(slices, Vec::new);
+            for shard in generation {
+                let next = from.get(&shard.id.0).copied().unwrap_or(1);
+                let end = to.get(&shard.id.0).copied().unwrap_or(next);
+                if next < end {
+                    allotted[shard.id.0 as usize % slices].push(Stretch { shard: shard.clone(), next, end });
+                }
+            }
+            // When the set is dropped, because a slice failed or the refresh was stopped, its tasks end.
+            let mut tasks = JoinSet::new();
+            for stretches in allotted.into_iter().filter(|stretches| !stretches.is_empty()) {
+                tasks.spawn(Arc::clone(&run).slice(stretches));
+            }
+            while let Some(done) = tasks.join_next().await {
+                done.map_err(|error| SqlError::new(ErrorKind::Internal, format!("a slice ended early: {error}")))??;
+            }
         }
-        Ok(staged.into_inner().unwrap_or_else(PoisonError::into_inner))
+        Ok(std::mem::take(&mut *run.staged()))
+    }
+}
+
+/// A [`Fold`] at work.
+struct Run {
+    fold: Fold,
+    schema: SchemaRef,
+    /// Held to add what a step has made.
+    staged: Mutex<Staged>,
+}
+
+impl Run {
+    /// What one slice does: its shards, one after the other.
+    async fn slice(self: Arc<Self>, stretches: Vec<Stretch>) -> Result<()> {
+        for stretch in stretches {
+            self.shard(stretch).await?;
+        }
+        Ok(())
     }
 
-    async fn fold_shard(
-        &self,
-        shard: &Shard,
-        mut next: u64,
-        end: u64,
-        schema: &SchemaRef,
-        staged: &Mutex<Staged>,
-    ) -> Result<()> {
+    async fn shard(&self, Stretch { shard, mut next, end }: Stretch) -> Result<()> {
+        let Fold { store, relation, stream, .. } = &self.fold;
+        let mut scan = ShardScan::new(&shard, self.fold.refresh_time);
         while next < end {
             let limit = ReadLimit { records: STEP.records.min((end - next) as usize), ..STEP };
-            let read = match self.replay {
-                true => self.stream.read_kept(shard.id, next, limit).await?,
-                false => self.stream.read(shard.id, next, limit).await?,
+            let read = match self.fold.replay {
+                true => stream.read_kept(shard.id, next, limit).await?,
+                false => stream.read(shard.id, next, limit).await?,
             };
             if read.next == next {
                 // Retention has removed the rest.
-                return Ok(());
+                break;
             }
             if let Some(first) = read.runs.first().map(|run| run.first)
                 && first > next
@@ -83,44 +114,47 @@ impl Fold<'_> {
                 continue;
             }
             next = read.next;
-            let bytes: usize = read.runs.iter().map(tidemill_stream::RecordRun::bytes).sum();
-            let batch = super::batch::record_batch(self.program.input(), shard, &read.runs, self.refresh_time)?;
-            let rows = self.program.run(batch, &self.relation.columns, schema).await?;
-            let full = {
-                let mut staged = staged.lock().unwrap_or_else(PoisonError::into_inner);
-                staged.rows.extend(rows);
-                staged.bytes += bytes;
-                (staged.bytes > STAGE_BYTES).then(|| {
-                    staged.bytes = 0;
-                    std::mem::take(&mut staged.rows)
-                })
-            };
-            if let Some(rows) = full {
-                let file = write_file(self.store, self.relation, rows).await?;
-                staged.lock().unwrap_or_else(PoisonError::into_inner).files.push(file);
+            let part = self.rows_of(&shard, &read.runs).await?;
+            scan.note(&read.runs, &part);
+            if let Some(full) = self.stage(part) {
+                let file = write_file(store, relation, full).await?;
+                self.staged().files.push(file);
             }
+        }
+        if scan.scanned_rows > 0 {
+            scan.latest_position = shard.sequence_number(next - 1).to_string();
+            self.staged().scans.push(scan);
         }
         Ok(())
     }
-}
 
-/// Writes rows into a new file of `relation`, off the threads that serve clients.
-pub(crate) async fn write_file(store: &Store, relation: &Relation, rows: Vec<RecordBatch>) -> Result<DataFile> {
-    let (writer, id) = (store.writer(relation), store.new_file_id());
-    let schema = relation.arrow_schema();
-    let write = move |writer: FileWriter| writer.write(id, &concat_batches(&schema, &rows)?);
-    tokio::task::spawn_blocking(move || write(writer))
-        .await
-        .map_err(|error| SqlError::new(ErrorKind::Io, format!("writing a data file: {error}")))?
-}
+    async fn rows_of(&self, shard: &Shard, runs: &[RecordRun]) -> Result<Part> {
+        let Fold { relation, program, refresh_time, error_mode, .. } = &self.fold;
+        let sorter = Sorter {
+            program,
+            columns: relation.stored(),
+            schema: &self.schema,
+            shard,
+            runs,
+            refresh_time: *refresh_time,
+            error_mode: *error_mode,
+        };
+        sorter.rows().await
+    }
 
-/// Columns of a relation from the fields of the query that defines it.
-pub(crate) fn columns_of(schema: &datafusion::common::DFSchema) -> Vec<Column> {
-    let column = |(id, field): (i64, &Arc<datafusion::arrow::datatypes::Field>)| Column {
-        id,
-        name: crate::sql::shown_name(field.name()).to_owned(),
-        sql_type: crate::types::SqlType::of(field),
-        nullable: true,
-    };
-    (1..).zip(schema.fields()).map(column).collect()
+    /// Adds rows to those that are staged. Returns all of them when they are too many to be held.
+    fn stage(&self, part: Part) -> Option<Vec<datafusion::arrow::array::RecordBatch>> {
+        let mut staged = self.staged();
+        staged.part.rows.extend(part.rows);
+        staged.part.letters.extend(part.letters);
+        staged.part.bytes += part.bytes;
+        (staged.part.bytes > STAGE_BYTES).then(|| {
+            staged.part.bytes = 0;
+            std::mem::take(&mut staged.part.rows)
+        })
+    }
+
+    fn staged(&self) -> MutexGuard<'_, Staged> {
+        self.staged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -1,9 +1,10 @@
-//! How far views are behind their streams.
+//! How far views are behind what they read.
 
-use tidemill_stream::StreamName;
+use std::sync::Arc;
 
 use super::Views;
-use crate::storage::Relation;
+use super::refresh::ends;
+use crate::storage::{ReadView, Relation, RelationKind};
 
 /// The lag of one streaming view.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,21 +24,34 @@ pub struct ViewLag {
 impl Views {
     /// The lag of each view of `cluster` whose stream exists.
     pub(crate) fn lags(&self, cluster: &str) -> Vec<ViewLag> {
-        let snapshot = self.store.read_view().snapshot;
-        snapshot.relations.values().filter_map(|relation| self.lag(cluster, relation)).collect()
+        let read = self.store.read_view();
+        let lag = |relation: &Arc<Relation>| {
+            let records = self.records_behind(&read, relation)?;
+            let (schema, view) = (relation.schema.clone(), relation.name.clone());
+            let stream = relation.streaming()?.stream.clone();
+            Some(ViewLag { cluster: cluster.to_owned(), schema, view, stream, records })
+        };
+        read.snapshot.relations.values().filter_map(lag).collect()
     }
 
-    fn lag(&self, cluster: &str, relation: &Relation) -> Option<ViewLag> {
-        let name = &relation.streaming()?.stream;
-        let stream = self.roles.streams.get(&StreamName::parse(name).ok()?).ok()?;
-        let positions = self.positions(relation.id);
-        let shards = stream.shards();
-        let behind = shards.iter().map(|shard| {
-            let next = positions.get(&shard.id.0).copied().unwrap_or(1);
-            stream.next_ordinal(shard.id).saturating_sub(next)
+    /// Whether what a view reads has changed since its last refresh; none if that cannot be told.
+    pub(crate) fn is_stale(&self, read: &ReadView, relation: &Relation) -> Option<bool> {
+        match &relation.kind {
+            RelationKind::Table => None,
+            RelationKind::Streaming(_) => self.records_behind(read, relation).map(|records| records > 0),
+            RelationKind::Derived(_) if self.reading(read).is_live(relation) => Some(false),
+            RelationKind::Derived(view) => Some(self.is_behind(read, view)),
+        }
+    }
+
+    /// Records that a streaming view does not show yet, if its stream exists.
+    pub(crate) fn records_behind(&self, read: &ReadView, relation: &Relation) -> Option<u64> {
+        let stream = self.stream(relation)?;
+        let hot = read.hot_rows(relation)?;
+        let behind = ends(&stream).into_iter().map(|(shard, end)| {
+            let next = hot.positions().get(&shard).copied().unwrap_or(1);
+            end.saturating_sub(next)
         });
-        let records = behind.sum();
-        let (schema, view) = (relation.schema.clone(), relation.name.clone());
-        Some(ViewLag { cluster: cluster.to_owned(), schema, view, stream: name.clone(), records })
+        Some(behind.sum())
     }
 }

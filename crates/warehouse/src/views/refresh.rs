@@ -1,0 +1,193 @@
+//! Refreshing a view over a stream, and the outcome of any refresh.
+
+use std::sync::Arc;
+
+use tidemill_iam::RoleArn;
+use tidemill_stream::{Stream, StreamName};
+
+use super::fold::{Fold, Staged};
+use super::views::{Target, later};
+use super::write::write_file;
+use super::{ErrorMode, Program, ShardScan, Views};
+use crate::error::{ErrorKind, Result, SqlError};
+use crate::storage::{Change, Part, Positions, Reached, Relation, StreamingView};
+
+/// Hot rows of one view are flushed when they hold so much memory, …
+const FLUSH_BYTES: usize = 64 << 20;
+/// … or when those of all views together hold so much.
+const FLUSH_ALL_BYTES: usize = 512 << 20;
+
+/// What a refresh did.
+#[derive(Debug)]
+pub(crate) struct Refreshed {
+    pub(crate) work: Work,
+    /// What was read of each shard.
+    pub(super) scans: Vec<ShardScan>,
+}
+
+/// How a refresh brought a view up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// It was up to date.
+    Nothing,
+    /// New rows were added, …
+    Added,
+    /// … and some or all of the records were set aside.
+    AddedSome,
+    AddedNone,
+    /// It was computed anew.
+    Recomputed,
+}
+
+impl Refreshed {
+    pub(super) fn did(work: Work) -> Self {
+        Self { work, scans: Vec::new() }
+    }
+
+    /// What `svl_mv_refresh_status` says.
+    pub(super) fn status(&self) -> &'static str {
+        match self.work {
+            Work::Nothing => "Refresh successfully updated MV incrementally. Stream returned no new data",
+            Work::Added => "Refresh successfully updated MV incrementally",
+            Work::AddedSome => "Refresh successfully updated MV incrementally. Some stream records were skipped",
+            Work::AddedNone => {
+                "Refresh successfully updated MV incrementally. All records received from the stream were skipped"
+            }
+            Work::Recomputed => "Refresh successfully recomputed MV from scratch",
+        }
+    }
+}
+
+impl Views {
+    pub(super) async fn refresh_stream(&self, id: i64, target: Target, error_mode: ErrorMode) -> Result<Refreshed> {
+        let running = self.running(id);
+        let mut turn = self.turn(id).await;
+        let (relation, view) = self.definition(id)?;
+        let stream = self.stream_of(&view)?;
+        if target != Target::Replay {
+            self.check_role(&view, stream.name()).await?;
+        }
+        let program = match &*turn {
+            Some(program) => Arc::clone(program),
+            None => Arc::clone(turn.insert(Arc::new(self.compile(&relation).await?))),
+        };
+        self.adopt_stream(&relation, &view, &stream).await?;
+        let from = self.positions(id);
+        let to = match target {
+            Target::Replay if view.stream_id == stream.id().as_str() => later(&from, &view.promised),
+            // The promises were about an earlier stream of the name.
+            Target::Replay => from.clone(),
+            Target::Manual | Target::Auto => ends(&stream),
+        };
+        let mut refreshed = Refreshed::did(Work::Nothing);
+        if to != from {
+            let fold = Fold {
+                store: Arc::clone(&self.store),
+                relation: Arc::clone(&relation),
+                stream: Arc::clone(&stream),
+                program,
+                refresh_time: self.clock.now(),
+                slices: self.slices,
+                replay: target == Target::Replay,
+                error_mode,
+            };
+            let mut staged = tokio::select! {
+                staged = fold.run(&from, &to) => staged?,
+                () = running.stop.cancelled() => return Err(stopped(&relation.name)),
+            };
+            refreshed = outcome(&mut staged);
+            self.publish(&relation, staged, &to).await?;
+        }
+        if target == Target::Manual && view.promised != to {
+            let stream_id = stream.id().as_str().to_owned();
+            self.store.commit(vec![Change::Promise { relation: id, stream_id, promised: to }]).await?;
+        }
+        Ok(refreshed)
+    }
+
+    async fn compile(&self, relation: &Relation) -> Result<Program> {
+        let plan = self.plans.of(relation).await?;
+        Program::compile(&plan.planner, &plan.parts()?.partial).await
+    }
+
+    async fn publish(&self, relation: &Arc<Relation>, staged: Staged, to: &Positions) -> Result<()> {
+        let id = relation.id;
+        let Staged { mut part, mut files, .. } = staged;
+        // A record that was set aside once must not fail the next refresh, which may be of the other error mode.
+        let has_letters = !part.letters.is_empty();
+        if files.is_empty() {
+            self.store.update_hot(id, |hot| hot.append(part, to.clone()))?;
+        } else {
+            if !part.rows.is_empty() {
+                files.push(write_file(&self.store, relation, std::mem::take(&mut part.rows)).await?);
+            }
+            self.flush_in_turn(id).await?;
+            let letters = std::mem::take(&mut part.letters);
+            let append = Change::AppendFiles { relation: id, files, reached: Reached::Stream(to.clone()) };
+            self.store.commit(vec![append, Change::SetAside { relation: id, letters }]).await?;
+            self.store.update_hot(id, |hot| hot.append(Part::default(), to.clone()))?;
+        }
+        let view = self.store.read_view();
+        let hot = view.hot.get(&id).map_or(0, |hot| hot.bytes());
+        let all: usize = view.hot.values().map(|hot| hot.bytes()).sum();
+        if hot > FLUSH_BYTES || (all > FLUSH_ALL_BYTES && hot > 0) || has_letters {
+            self.flush_in_turn(id).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts over if the view's stream was deleted and another one made under its name.
+    async fn adopt_stream(&self, relation: &Relation, view: &StreamingView, stream: &Stream) -> Result<()> {
+        if view.stream_id == stream.id().as_str() {
+            return Ok(());
+        }
+        self.flush_in_turn(relation.id).await?;
+        let stream_id = stream.id().as_str().to_owned();
+        let adopt = Change::Promise { relation: relation.id, stream_id, promised: Positions::default() };
+        self.store.commit(vec![adopt]).await?;
+        self.store.update_hot(relation.id, |hot| hot.append(Part::default(), Positions::default()))
+    }
+
+    fn stream_of(&self, view: &StreamingView) -> Result<Arc<Stream>> {
+        let name = StreamName::parse(&view.stream)?;
+        Ok(self.roles.streams.get(&name)?)
+    }
+
+    async fn check_role(&self, view: &StreamingView, stream: &StreamName) -> Result<()> {
+        let snapshot = self.store.read_view().snapshot;
+        let schema = snapshot.external_schemas.get(&view.external_schema).ok_or_else(|| {
+            let message = format!("schema \"{}\" does not exist", view.external_schema);
+            SqlError::new(ErrorKind::UndefinedSchema, message)
+        })?;
+        self.roles.check_stream(&RoleArn::parse(&schema.role)?, stream).await
+    }
+
+    fn definition(&self, id: i64) -> Result<(Arc<Relation>, StreamingView)> {
+        let relation = self.relation(id)?;
+        let streaming = relation.streaming().cloned();
+        let message = "the materialized view does not read a stream";
+        let streaming = streaming.ok_or_else(|| SqlError::new(ErrorKind::WrongObjectType, message))?;
+        Ok((relation, streaming))
+    }
+}
+
+fn outcome(staged: &mut Staged) -> Refreshed {
+    let scans = std::mem::take(&mut staged.scans);
+    let scanned: i64 = scans.iter().map(|scan| scan.scanned_rows).sum();
+    let skipped: i64 = scans.iter().map(|scan| scan.skipped_rows).sum();
+    let work = match skipped {
+        0 => Work::Added,
+        skipped if skipped == scanned => Work::AddedNone,
+        _ => Work::AddedSome,
+    };
+    Refreshed { work, scans }
+}
+
+/// Where each shard ends now. A shard that is made later has no place yet, so neither have records behind its parents'.
+pub(super) fn ends(stream: &Stream) -> Positions {
+    stream.shards().iter().map(|shard| (shard.id.0, stream.next_ordinal(shard.id))).collect()
+}
+
+pub(super) fn stopped(view: &str) -> SqlError {
+    SqlError::new(ErrorKind::QueryCanceled, format!("the refresh of materialized view {view} was interrupted"))
+}

@@ -1,0 +1,80 @@
+//! Rows of a query into data files, and columns from the query that defines a relation.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::{Field, SchemaRef};
+use futures::{Stream, TryStreamExt};
+
+use crate::error::{ErrorKind, Result, SqlError};
+use crate::storage::{Column, DataFile, FileWriter, Relation, Store};
+use crate::types::SqlType;
+
+/// Rows of one data file.
+const FILE_ROWS: usize = 1 << 20;
+
+/// What [`write_rows`] has written.
+pub(crate) struct Written {
+    pub(crate) files: Vec<DataFile>,
+    pub(crate) rows: usize,
+}
+
+/// Writes the rows of a query into files of `relation` that no transaction names yet.
+pub(crate) async fn write_rows(
+    store: &Store,
+    relation: &Relation,
+    rows: impl Stream<Item = Result<RecordBatch>>,
+) -> Result<Written> {
+    let schema = relation.stored_schema();
+    let mut written = Written { files: Vec::new(), rows: 0 };
+    let (mut pending, mut pending_rows) = (Vec::new(), 0);
+    let mut rows = std::pin::pin!(rows);
+    while let Some(batch) = rows.try_next().await? {
+        pending_rows += batch.num_rows();
+        written.rows += batch.num_rows();
+        pending.push(as_columns(&batch, relation.stored(), &schema)?);
+        if pending_rows >= FILE_ROWS {
+            written.files.push(write_file(store, relation, std::mem::take(&mut pending)).await?);
+            pending_rows = 0;
+        }
+    }
+    if pending_rows > 0 {
+        written.files.push(write_file(store, relation, pending).await?);
+    }
+    Ok(written)
+}
+
+/// Writes rows into a new file of `relation`, off the threads that serve clients.
+pub(crate) async fn write_file(store: &Store, relation: &Relation, rows: Vec<RecordBatch>) -> Result<DataFile> {
+    let (writer, id) = (store.writer(relation), store.new_file_id());
+    let schema = relation.stored_schema();
+    let write = move |writer: FileWriter| writer.write(id, &concat_batches(&schema, &rows)?);
+    tokio::task::spawn_blocking(move || write(writer))
+        .await
+        .map_err(|error| SqlError::new(ErrorKind::Io, format!("writing a data file: {error}")))?
+}
+
+/// Columns of a relation from the fields of the query that defines it.
+pub(crate) fn columns_of(schema: &datafusion::common::DFSchema) -> Vec<Column> {
+    let column = |(id, field): (i64, &Arc<Field>)| Column {
+        id,
+        name: crate::sql::shown_name(field.name()).to_owned(),
+        sql_type: SqlType::of(field),
+        nullable: true,
+    };
+    (1..).zip(schema.fields()).map(column).collect()
+}
+
+/// The rows of a query in the types of a relation's columns.
+pub(crate) fn as_columns(batch: &RecordBatch, columns: &[Column], schema: &SchemaRef) -> Result<RecordBatch> {
+    let convert = |(values, column): (&ArrayRef, &Column)| -> Result<ArrayRef> {
+        if *values.data_type() == column.sql_type.arrow() {
+            return Ok(Arc::clone(values));
+        }
+        let from = SqlType::of_arrow(values.data_type());
+        Ok(crate::functions::assign(values, from, column.sql_type)?)
+    };
+    let values = batch.columns().iter().zip(columns).map(convert).collect::<Result<Vec<_>>>()?;
+    Ok(RecordBatch::try_new(Arc::clone(schema), values)?)
+}
