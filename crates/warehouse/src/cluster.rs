@@ -5,17 +5,18 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
+use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use md5::{Digest, Md5};
 use tidemill_clock::{Clock, hex};
 use tidemill_iam::RoleArn;
 
-use crate::clusters::Roles;
+use crate::clusters::{Roles, StorageSettings};
 use crate::error::{ErrorKind, Result, SqlError};
-use crate::plan::{Engine, Streaming};
+use crate::plan::{Engine, Purpose, StatementCatalog, plan_definition};
 use crate::session::Session;
 use crate::sql::{Statement, parse};
 use crate::storage::{Change, Relation, SchemaEntry, Store, User};
-use crate::views::{Compiler, Program, RoleChecker, Views};
+use crate::views::{Compiler, RoleChecker, ViewPlan, Views};
 
 /// A running cluster.
 pub struct Cluster {
@@ -42,6 +43,7 @@ pub(crate) struct Surroundings {
     pub(crate) roles: RoleChecker,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) slices: usize,
+    pub(crate) storage: StorageSettings,
 }
 
 impl Cluster {
@@ -53,15 +55,17 @@ impl Cluster {
         associated: Roles,
         surroundings: Surroundings,
     ) -> Result<Arc<Self>> {
-        let Surroundings { roles, clock, slices } = surroundings;
-        let store = Arc::new(Store::open(dir, Arc::clone(&clock)).await?);
+        let Surroundings { roles, clock, slices, storage } = surroundings;
+        let store = Arc::new(Store::open(dir, Arc::clone(&clock), storage.history).await?);
         if store.read_view().snapshot.users.is_empty() {
             found(&store, admin).await?;
         }
         let engine = Engine::new()?;
         let compiler = ViewCompiler { store: Arc::clone(&store), engine: engine.clone(), roles: roles.clone() };
-        let views = Views::new(Arc::clone(&store), roles.clone(), Arc::clone(&clock), slices, Box::new(compiler));
-        views.start().await;
+        let planner = engine.scanner();
+        let views =
+            Views::new(Arc::clone(&store), roles.clone(), Arc::clone(&clock), slices, planner, Box::new(compiler));
+        views.start(storage.flush_interval).await;
         Ok(Arc::new(Self {
             name: name.to_owned(),
             store,
@@ -81,7 +85,8 @@ impl Cluster {
 
     /// MD5 of a user's password and name in hexadecimal, if there is such a user.
     pub fn password_hash(&self, user: &str) -> Option<String> {
-        self.store.read_view().snapshot.users.get(user).map(|user| user.md5.clone())
+        let snapshot = self.store.read_view().snapshot;
+        snapshot.users.get(user).map(|user| user.md5.clone()).filter(|hash| !hash.is_empty())
     }
 
     /// Opens a session for a user who has proved who they are.
@@ -151,7 +156,7 @@ async fn found(store: &Store, admin: &Admin) -> Result<()> {
 /// The view whose background work a change may start or stop.
 fn touched_view(change: &Change) -> Option<i64> {
     match change {
-        Change::CreateRelation(relation) if relation.streaming().is_some() => Some(relation.id),
+        Change::CreateRelation(relation) if relation.is_view() => Some(relation.id),
         Change::DropRelation(id) | Change::SetAutoRefresh { relation: id, .. } => Some(*id),
         _ => None,
     }
@@ -166,22 +171,19 @@ struct ViewCompiler {
 
 #[async_trait]
 impl Compiler for ViewCompiler {
-    async fn compile(&self, relation: &Relation) -> Result<Program> {
+    async fn compile(&self, relation: &Relation) -> Result<ViewPlan> {
         let (_, query) = relation.view_definition().unwrap_or_default();
         let statement = parse(query, false)?.into_iter().next().map(|parsed| parsed.statement);
-        let Some(Statement::Sql(statement)) = statement else {
-            return Err(SqlError::new(ErrorKind::Internal, "the definition of the view is not a query"));
-        };
-        let streaming = Streaming::Allowed(Arc::clone(&self.roles.streams));
-        let catalog = crate::plan::StatementCatalog::new(Arc::clone(&self.store), self.store.read_view(), streaming);
+        let Some(Statement::Sql(statement)) = statement else { return Err(not_a_query()) };
+        let SqlStatement::Query(query) = *statement else { return Err(not_a_query()) };
+        let purpose = Purpose::Definition(Arc::clone(&self.roles.streams));
+        let catalog = StatementCatalog::new(self.store.read_view(), purpose, None);
         let planner = self.engine.planner(Arc::new(catalog), &relation.schema);
-        let mut statement = *statement;
-        if let datafusion::sql::sqlparser::ast::Statement::Query(query) = &mut statement {
-            crate::plan::spell_out_paths(query);
-            crate::sql::name_outputs(query);
-        }
-        let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));
-        let plan = planner.statement_to_plan(statement).await?;
-        Program::compile(&planner, &plan).await
+        let plan = plan_definition(&planner, *query).await?;
+        ViewPlan::new(planner, plan)
     }
+}
+
+fn not_a_query() -> SqlError {
+    SqlError::new(ErrorKind::Internal, "the definition of the view is not a query")
 }

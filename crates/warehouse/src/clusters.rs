@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
@@ -76,6 +77,21 @@ pub struct NewCluster {
     pub roles: Roles,
 }
 
+/// How clusters keep their data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StorageSettings {
+    /// For how long files that were replaced are kept, so that the past can be read.
+    pub history: Duration,
+    /// How often rows that are only in memory are written to files, and files are put in order.
+    pub flush_interval: Duration,
+}
+
+impl Default for StorageSettings {
+    fn default() -> Self {
+        Self { history: Duration::from_secs(60 * 60), flush_interval: Duration::from_secs(60) }
+    }
+}
+
 /// What is known of a cluster.
 #[derive(Debug, Clone)]
 pub struct ClusterInfo {
@@ -111,6 +127,7 @@ pub struct Clusters {
     control: SqlitePool,
     dir: PathBuf,
     roles: RoleChecker,
+    storage: StorageSettings,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     endpoints: OnceLock<Arc<dyn Endpoints>>,
@@ -132,11 +149,13 @@ struct Kept {
 
 impl Clusters {
     /// Opens the clusters that `control` knows, with their data below `dir`.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the process that is given once")]
     pub async fn open(
         control: SqlitePool,
         dir: PathBuf,
         iam: Arc<Iam>,
         streams: Arc<Streams>,
+        storage: StorageSettings,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         endpoints: Arc<dyn Endpoints>,
@@ -144,7 +163,7 @@ impl Clusters {
         sqlx::raw_sql(SCHEMA).execute(&control).await?;
         let roles = RoleChecker { iam, streams };
         let endpoints = OnceLock::from(endpoints);
-        let clusters = Self { control, dir, roles, clock, random, endpoints, running: RwLock::default() };
+        let clusters = Self { control, dir, roles, storage, clock, random, endpoints, running: RwLock::default() };
         for kept in clusters.kept().await? {
             if kept.deleting {
                 clusters.remove(&kept.info.id).await?;
@@ -263,6 +282,7 @@ impl Clusters {
             roles: self.roles.clone(),
             clock: Arc::clone(&self.clock),
             slices: slices(&info.node_type, info.nodes),
+            storage: self.storage,
         };
         let dir = self.dir.join(&info.id);
         let cluster = Cluster::open(&info.name, &dir, admin, info.roles.clone(), surroundings).await?;

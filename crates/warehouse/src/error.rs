@@ -41,9 +41,12 @@ pub enum ErrorKind {
     DuplicateTable,
     DuplicateSchema,
     DuplicateColumn,
+    DuplicateObject,
     InvalidObjectDefinition,
     WrongObjectType,
     GroupingError,
+    InvalidGrantOperation,
+    ObjectInUse,
     OutOfMemory,
     QueryCanceled,
     Io,
@@ -51,6 +54,11 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Whether a value was at fault (SQLSTATE class 22).
+    pub(crate) fn is_of_data(self) -> bool {
+        self.sqlstate().starts_with("22")
+    }
+
     /// The five characters.
     pub fn sqlstate(self) -> &'static str {
         match self {
@@ -82,9 +90,12 @@ impl ErrorKind {
             Self::DuplicateTable => "42P07",
             Self::DuplicateSchema => "42P06",
             Self::DuplicateColumn => "42701",
+            Self::DuplicateObject => "42710",
             Self::InvalidObjectDefinition => "42P17",
             Self::WrongObjectType => "42809",
             Self::GroupingError => "42803",
+            Self::InvalidGrantOperation => "0LP01",
+            Self::ObjectInUse => "55006",
             Self::OutOfMemory => "53200",
             Self::QueryCanceled => "57014",
             Self::Io => "58030",

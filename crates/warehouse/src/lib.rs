@@ -21,7 +21,7 @@ mod types;
 mod views;
 
 pub use cluster::Cluster;
-pub use clusters::{ClusterError, ClusterInfo, Clusters, DEFAULT_PORT, Endpoints, NewCluster, Roles};
+pub use clusters::{ClusterError, ClusterInfo, Clusters, DEFAULT_PORT, Endpoints, NewCluster, Roles, StorageSettings};
 pub use error::{ErrorKind, Result, SqlError};
 pub use plan::Parameter;
 pub use session::{Description, Outcome, Prepared, Session, TransactionState};

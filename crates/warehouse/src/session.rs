@@ -11,12 +11,13 @@ use datafusion::sql::sqlparser::ast::{ObjectName, Query, Statement as SqlStateme
 
 use crate::cluster::Cluster;
 use crate::error::{ErrorKind, Result, SqlError};
-use crate::plan::{DATABASE, Parameter, SessionValues, StatementCatalog, Streaming, prepare_query};
-use crate::settings::Settings;
+use crate::plan::{DATABASE, Parameter, Purpose, SessionValues, StatementCatalog, prepare_query};
+use crate::settings::{STREAMING_ERROR_MODE, Settings};
 use crate::sql::{Parsed, Statement, parse, position_of, split_name};
 use crate::statements;
-use crate::storage::{Change, ReadView};
+use crate::storage::{Change, DATABASE_ID, Privilege, ReadView, Relation};
 use crate::types::SqlType;
+use crate::views::{ErrorMode, RefreshRequest};
 
 /// What `version()` says.
 const VERSION: &str = concat!(
@@ -83,7 +84,8 @@ impl Prepared {
 
 impl Session {
     pub(crate) fn new(cluster: Arc<Cluster>, user: &str, backend: i32) -> Self {
-        let (settings, notices) = (Settings::default(), Vec::new());
+        let settings = Settings::of(user, &cluster.store.read_view().snapshot);
+        let notices = Vec::new();
         Self { cluster, user: user.to_owned(), settings, backend, transaction: None, notices }
     }
 
@@ -97,6 +99,7 @@ impl Session {
     pub async fn describe(&self, prepared: &Prepared) -> Result<Description> {
         match &prepared.0.statement {
             Statement::Sql(statement) => statements::describe(self, statement, &prepared.0.text).await,
+            Statement::ExplainRefresh(_) => Ok(statements::describe_explain()),
             _ => Ok(Description { parameters: Vec::new(), columns: None }),
         }
     }
@@ -215,9 +218,88 @@ impl Session {
     }
 
     /// A planner over what this session sees now.
-    pub(crate) fn planner(&self, streaming: Streaming) -> Result<SessionState> {
-        let catalog = StatementCatalog::new(Arc::clone(&self.cluster.store), self.read_view()?, streaming);
+    pub(crate) fn planner(&self) -> Result<SessionState> {
+        self.planner_for(Purpose::Query(Arc::clone(&self.cluster.views)))
+    }
+
+    /// A planner for the definition of a view.
+    pub(crate) fn definition_planner(&self) -> Result<SessionState> {
+        self.planner_for(Purpose::Definition(Arc::clone(&self.cluster.roles.streams)))
+    }
+
+    fn planner_for(&self, purpose: Purpose) -> Result<SessionState> {
+        let catalog = StatementCatalog::new(self.read_view()?, purpose, Some(self.user.clone()));
         Ok(self.cluster.engine.planner(Arc::new(catalog), &self.settings.schema()))
+    }
+
+    /// Fails unless the session's user owns what `owner` owns, or may do everything.
+    pub(crate) fn require_owner(&self, kind: &str, name: &str, owner: &str) -> Result<()> {
+        match self.read_view()?.snapshot.is_owner(&self.user, owner) {
+            true => Ok(()),
+            false => Err(SqlError::new(ErrorKind::InsufficientPrivilege, format!("must be owner of {kind} {name}"))),
+        }
+    }
+
+    /// Fails unless the session's user may do this with a relation.
+    pub(crate) fn require(&self, relation: &Relation, privilege: Privilege) -> Result<()> {
+        let snapshot = self.read_view()?.snapshot;
+        snapshot.require(&self.user, relation, privilege)
+    }
+
+    /// Fails unless the session's user may create relations in a schema.
+    pub(crate) fn require_create_in(&self, schema: &str) -> Result<()> {
+        let snapshot = self.read_view()?.snapshot;
+        match snapshot.schemas.get(schema) {
+            Some(found)
+                if schema != "public" && !snapshot.allows(&self.user, found.id, &found.owner, Privilege::Create) =>
+            {
+                let message = format!("permission denied for schema {schema}");
+                Err(SqlError::new(ErrorKind::InsufficientPrivilege, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Fails unless the session's user may create schemas.
+    pub(crate) fn require_create_in_database(&self) -> Result<()> {
+        match self.read_view()?.snapshot.allows(&self.user, DATABASE_ID, "", Privilege::Create) {
+            true => Ok(()),
+            false => {
+                let message = format!("permission denied for database {DATABASE}");
+                Err(SqlError::new(ErrorKind::InsufficientPrivilege, message))
+            }
+        }
+    }
+
+    /// Fails unless the session's user may do everything.
+    pub(crate) fn require_superuser(&self, what: &str) -> Result<()> {
+        match self.read_view()?.snapshot.is_owner(&self.user, "") {
+            true => Ok(()),
+            false => Err(SqlError::new(ErrorKind::InsufficientPrivilege, format!("must be superuser to {what}"))),
+        }
+    }
+
+    /// The relation that a statement names.
+    pub(crate) fn relation(&self, name: &ObjectName) -> Result<Arc<Relation>> {
+        let (schema, name) = self.resolve(name)?;
+        Ok(Arc::clone(self.read_view()?.snapshot.expect_relation(&schema, &name)?))
+    }
+
+    /// What a refresh that this session asks for needs to know of it.
+    pub(crate) fn refresh_request(&self) -> Result<RefreshRequest> {
+        let mode = self.settings.get(STREAMING_ERROR_MODE)?;
+        let error_mode = ErrorMode::parse(mode).unwrap_or_default();
+        Ok(RefreshRequest { user: self.user.clone(), backend: self.backend, error_mode })
+    }
+
+    /// Whether the open transaction, if any, has changed something.
+    pub(crate) fn has_changes(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|transaction| !transaction.changes.is_empty())
+    }
+
+    /// Whether statements are part of a transaction block.
+    pub(crate) fn is_in_transaction(&self) -> bool {
+        self.transaction.is_some()
     }
 
     /// Plans a query. `text` is the statement, for places in errors.

@@ -3,6 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::error::{ErrorKind, Result, SqlError};
+use crate::storage::Snapshot;
+use crate::views::ErrorMode;
+
+/// What views do with records that an expression fails on: `fail` or `skip`.
+pub(crate) const STREAMING_ERROR_MODE: &str = "streaming_error_mode";
 
 /// The settings that exist, with their values at the start of a session.
 pub(crate) const DEFAULTS: &[(&str, &str)] = &[
@@ -20,6 +25,7 @@ pub(crate) const DEFAULTS: &[(&str, &str)] = &[
     ("server_version", "8.0.2"),
     ("standard_conforming_strings", "on"),
     ("statement_timeout", "0"),
+    (STREAMING_ERROR_MODE, "fail"),
     ("timezone", "UTC"),
     ("transaction_isolation", "SERIALIZABLE"),
 ];
@@ -27,28 +33,29 @@ pub(crate) const DEFAULTS: &[(&str, &str)] = &[
 /// The settings of a session.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settings {
+    /// Those that are kept for the user or the cluster, as they were when the session began.
+    kept: BTreeMap<String, String>,
     changed: BTreeMap<String, String>,
 }
 
 impl Settings {
+    /// Those of a new session of `user`.
+    pub(crate) fn of(user: &str, snapshot: &Snapshot) -> Self {
+        let kept = |(name, _): &(&str, &str)| Some(((*name).to_owned(), snapshot.setting(user, name)?.to_owned()));
+        Self { kept: DEFAULTS.iter().filter_map(kept).collect(), changed: BTreeMap::new() }
+    }
+
     pub(crate) fn get(&self, name: &str) -> Result<&str> {
         let name = name.to_lowercase();
-        if let Some(value) = self.changed.get(&name) {
+        if let Some(value) = self.changed.get(&name).or_else(|| self.kept.get(&name)) {
             return Ok(value);
         }
-        let default = DEFAULTS.iter().find(|(known, _)| *known == name);
-        default.map(|(_, value)| *value).ok_or_else(|| unknown(&name))
+        default(&name)
     }
 
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let name = name.to_lowercase();
-        if !DEFAULTS.iter().any(|(known, _)| *known == name) {
-            return Err(unknown(&name));
-        }
-        if name == "client_encoding" && !matches!(value.to_lowercase().as_str(), "utf8" | "utf-8" | "unicode") {
-            let message = format!("invalid value for parameter \"client_encoding\": \"{value}\"");
-            return Err(SqlError::new(ErrorKind::InvalidParameterValue, message));
-        }
+        check(&name, value)?;
         self.changed.insert(name, value.to_owned());
         Ok(())
     }
@@ -71,6 +78,27 @@ impl Settings {
         let mut names = path.split(',').map(|name| name.trim().trim_matches(['"', '\'']));
         names.find(|name| !name.is_empty() && *name != "$user").unwrap_or("public").to_owned()
     }
+}
+
+/// The value of a setting that nobody has changed.
+pub(crate) fn default(name: &str) -> Result<&'static str> {
+    let default = DEFAULTS.iter().find(|(known, _)| *known == name);
+    default.map(|(_, value)| *value).ok_or_else(|| unknown(name))
+}
+
+/// Whether a setting exists and may have this value.
+pub(crate) fn check(name: &str, value: &str) -> Result<()> {
+    default(name)?;
+    let is_valid = match name {
+        "client_encoding" => matches!(value.to_lowercase().as_str(), "utf8" | "utf-8" | "unicode"),
+        STREAMING_ERROR_MODE => ErrorMode::parse(value).is_some(),
+        _ => true,
+    };
+    if is_valid {
+        return Ok(());
+    }
+    let message = format!("invalid value for parameter \"{name}\": \"{value}\"");
+    Err(SqlError::new(ErrorKind::InvalidParameterValue, message))
 }
 
 fn unknown(name: &str) -> SqlError {

@@ -4,14 +4,17 @@
 mod dialect;
 mod names;
 mod parser;
+mod part;
 mod position;
 mod statement;
 
 pub(crate) use names::name_outputs;
 pub use names::shown_name;
 pub(crate) use parser::{Parsed, parse, split_name};
+pub(crate) use part::{Part, alias_parts};
 pub(crate) use position::position_of;
 pub(crate) use statement::{
-    AlterMaterializedView, CreateExternalSchema, CreateMaterializedView, DistClause, DropMaterializedView, SortTerm,
-    Statement,
+    AlterMaterializedView, AlterUser, AlterViewAction, AppendFrom, CreateExternalSchema, CreateMaterializedView,
+    CreateUser, DistClause, DropMaterializedView, DropUser, KeepSetting, Password, RefreshMaterializedView, SortTerm,
+    Statement, UserOptions,
 };

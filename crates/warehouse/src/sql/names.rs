@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, VisitMut, VisitorMut};
 
 /// Separates a name from what makes it unique. It cannot be typed in a name that reaches a client.
-const HIDDEN: char = '\u{1}';
+pub(super) const HIDDEN: char = '\u{1}';
 
 /// The name that a client sees.
 pub fn shown_name(name: &str) -> &str {

@@ -4,14 +4,18 @@ use datafusion::sql::sqlparser::ast::{Ident, ObjectName};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use tidemill_clock::Timestamp;
 
 use super::dialect::RedshiftDialect;
+use super::part::Part;
 use super::position;
 use super::statement::{
-    AlterMaterializedView, CreateExternalSchema, CreateMaterializedView, DistClause, DropMaterializedView, SortTerm,
-    Statement,
+    AlterMaterializedView, AlterUser, AlterViewAction, AppendFrom, CreateExternalSchema, CreateMaterializedView,
+    CreateUser, DistClause, DropMaterializedView, DropUser, KeepSetting, Password, RefreshMaterializedView, SortTerm,
+    Statement, UserOptions,
 };
-use crate::error::{Result, SqlError};
+use crate::error::{ErrorKind, Result, SqlError};
+use crate::storage::Moment;
 
 /// A statement and the text that it was read from.
 #[derive(Debug, Clone)]
@@ -29,7 +33,7 @@ pub(crate) fn parse(text: &str, case_sensitive: bool) -> Result<Vec<Parsed>> {
         SqlError::syntax(error.message).at(place)
     })?;
     let tokens: Vec<_> = tokens.into_iter().map(|token| fold(token, case_sensitive)).collect();
-    let tokens = plain_operators(tokens);
+    let tokens = past_tables(plain_operators(tokens))?;
     let statements = tokens.split(|token| token.token == Token::SemiColon);
     let statements =
         statements.filter(|tokens| tokens.iter().any(|token| !matches!(token.token, Token::Whitespace(_))));
@@ -68,6 +72,58 @@ fn plain_operators(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         }
     }
     plain
+}
+
+/// Writes `view AT (SNAPSHOT 5)` and `view AT (TIMESTAMP '2026-01-02 03:04:05')` as names that mean it.
+fn past_tables(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>> {
+    let mut read = Vec::with_capacity(tokens.len());
+    let mut rest = tokens.as_slice();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        let Some((moment, length)) = moment_after(first, after)? else {
+            read.push(first.clone());
+            continue;
+        };
+        let mut named = first.clone();
+        if let Token::Word(word) = &mut named.token {
+            word.value = Part::At(moment).name(&word.value);
+            word.quote_style = Some('"');
+        }
+        read.push(named);
+        rest = &after[length..];
+    }
+    Ok(read)
+}
+
+/// The moment that is told behind a name, and by how many tokens.
+fn moment_after(name: &TokenWithSpan, after: &[TokenWithSpan]) -> Result<Option<(Moment, usize)>> {
+    let told = after.iter().enumerate().filter(|(_, token)| !matches!(token.token, Token::Whitespace(_)));
+    let told: Vec<(usize, &TokenWithSpan)> = told.take(5).collect();
+    let [(_, at), (_, open), (_, kind), (_, value), (last, close)] = told.as_slice() else { return Ok(None) };
+    let is_told = matches!(name.token, Token::Word(_))
+        && is_word(at, "at")
+        && open.token == Token::LParen
+        && close.token == Token::RParen;
+    let moment = match &value.token {
+        Token::Number(number, _) if is_told && is_word(kind, "snapshot") => number.parse().ok().map(Moment::Snapshot),
+        Token::SingleQuotedString(text) if is_told && is_word(kind, "timestamp") => {
+            Some(Moment::Time(read_time(text)?))
+        }
+        _ => None,
+    };
+    Ok(moment.map(|moment| (moment, last + 1)))
+}
+
+fn read_time(text: &str) -> Result<Timestamp> {
+    let plain = text.trim_end_matches("+00").replace('T', " ");
+    let formats = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"];
+    let time = formats.iter().find_map(|format| chrono::NaiveDateTime::parse_from_str(&plain, format).ok());
+    let time = time.or_else(|| chrono::NaiveDate::parse_from_str(&plain, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0));
+    let time = time.ok_or_else(|| {
+        let message = format!("invalid input syntax for type timestamp: \"{text}\"");
+        SqlError::new(ErrorKind::InvalidDatetimeFormat, message)
+    })?;
+    Ok(Timestamp::from_millis(time.and_utc().timestamp_millis()))
 }
 
 fn is_word(token: &TokenWithSpan, word: &str) -> bool {
@@ -125,14 +181,41 @@ impl Reader<'_> {
             self.create_materialized_view(false)?
         } else if self.words(&["refresh", "materialized", "view"]) {
             let name = self.parser.parse_object_name(false)?;
-            let _ = self.words(&["restrict"]) || self.words(&["cascade"]);
-            Statement::RefreshMaterializedView(name)
+            Statement::RefreshMaterializedView(RefreshMaterializedView { name, cascade: self.cascade() })
+        } else if self.words(&["explain", "refresh", "materialized", "view"]) {
+            Statement::ExplainRefresh(self.parser.parse_object_name(false)?)
         } else if self.words(&["drop", "materialized", "view"]) {
             Statement::DropMaterializedView(self.drop_materialized_view()?)
         } else if self.words(&["alter", "materialized", "view"]) {
             let name = self.parser.parse_object_name(false)?;
-            self.expect(&["auto", "refresh"])?;
-            Statement::AlterMaterializedView(AlterMaterializedView { name, auto_refresh: self.yes_or_no()? })
+            let action = match self.words(&["owner", "to"]) {
+                true => AlterViewAction::Owner(self.parser.parse_identifier()?),
+                false => {
+                    self.expect(&["auto", "refresh"])?;
+                    AlterViewAction::AutoRefresh(self.yes_or_no()?)
+                }
+            };
+            Statement::AlterMaterializedView(AlterMaterializedView { name, action })
+        } else if self.words(&["create", "user"]) {
+            let name = self.parser.parse_identifier()?;
+            Statement::CreateUser(CreateUser { name, options: self.user_options()? })
+        } else if self.words(&["alter", "user"]) {
+            let name = self.parser.parse_identifier()?;
+            match self.keep_setting(Some(name.clone()))? {
+                Some(keep) => Statement::KeepSetting(keep),
+                None => Statement::AlterUser(AlterUser { name, options: self.user_options()? }),
+            }
+        } else if self.words(&["alter", "system"]) {
+            match self.keep_setting(None)? {
+                Some(keep) => Statement::KeepSetting(keep),
+                None => return self.parser.expected("SET or RESET", self.parser.peek_token()),
+            }
+        } else if self.words(&["drop", "user"]) {
+            let if_exists = self.words(&["if", "exists"]);
+            let names = self.parser.parse_comma_separated(Parser::parse_identifier)?;
+            Statement::DropUser(DropUser { names, if_exists })
+        } else if self.is_append_from() {
+            Statement::AppendFrom(self.append_from()?)
         } else {
             Statement::Sql(Box::new(self.parser.parse_statement()?))
         };
@@ -219,9 +302,79 @@ impl Reader<'_> {
     fn drop_materialized_view(&mut self) -> Result<DropMaterializedView, ParserError> {
         let if_exists = self.parser.parse_keywords(&[Keyword::IF, Keyword::EXISTS]);
         let names = self.parser.parse_comma_separated(|parser| parser.parse_object_name(false))?;
-        // No object holds on to a view: a view on top of it keeps its rows.
-        let _ = self.words(&["cascade"]) || self.words(&["restrict"]);
-        Ok(DropMaterializedView { names, if_exists })
+        Ok(DropMaterializedView { names, if_exists, cascade: self.cascade() })
+    }
+
+    /// `CASCADE`, or `RESTRICT`, which is what is meant by nothing.
+    fn cascade(&mut self) -> bool {
+        let cascade = self.words(&["cascade"]);
+        if !cascade {
+            self.words(&["restrict"]);
+        }
+        cascade
+    }
+
+    fn user_options(&mut self) -> Result<UserOptions, ParserError> {
+        let mut options = UserOptions::default();
+        self.words(&["with"]);
+        loop {
+            if self.words(&["password"]) {
+                options.password = Some(match self.words(&["disable"]) {
+                    true => Password::Disabled,
+                    false => {
+                        let password = self.parser.parse_literal_string()?;
+                        let hash = password
+                            .strip_prefix("md5")
+                            .filter(|hash| hash.len() == 32 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
+                        hash.map_or(Password::Clear(password.clone()), |hash| Password::Hashed(hash.to_lowercase()))
+                    }
+                });
+            } else if self.words(&["createuser"]) {
+                options.superuser = Some(true);
+            } else if self.words(&["nocreateuser"]) {
+                options.superuser = Some(false);
+            } else if !self.words(&["createdb"]) && !self.words(&["nocreatedb"]) {
+                return Ok(options);
+            }
+        }
+    }
+
+    /// `SET name {TO | =} value` or `RESET name`, if that comes next.
+    fn keep_setting(&mut self, user: Option<Ident>) -> Result<Option<KeepSetting>, ParserError> {
+        if self.words(&["reset"]) {
+            let name = self.parser.parse_identifier()?.value;
+            return Ok(Some(KeepSetting { user, name, value: None }));
+        }
+        if !self.words(&["set"]) {
+            return Ok(None);
+        }
+        let name = self.parser.parse_identifier()?.value;
+        if !self.words(&["to"]) {
+            self.parser.expect_token(&Token::Eq)?;
+        }
+        let value = match self.parser.next_token().token {
+            Token::SingleQuotedString(text) | Token::Number(text, _) => text,
+            Token::Word(word) => word.value,
+            _ => return self.parser.expected("a value", self.parser.peek_token()),
+        };
+        Ok(Some(KeepSetting { user, name, value: Some(value).filter(|value| !value.eq_ignore_ascii_case("default")) }))
+    }
+
+    /// Whether the statement is `ALTER TABLE name APPEND …`.
+    fn is_append_from(&self) -> bool {
+        let is_word_at = |ahead: usize, word: &str| is_word(&self.parser.peek_nth_token(ahead), word);
+        let name_ends = if self.parser.peek_nth_token(3).token == Token::Period { 5 } else { 3 };
+        is_word_at(0, "alter") && is_word_at(1, "table") && is_word_at(name_ends, "append")
+    }
+
+    fn append_from(&mut self) -> Result<AppendFrom, ParserError> {
+        self.expect(&["alter", "table"])?;
+        let target = self.parser.parse_object_name(false)?;
+        self.expect(&["append", "from"])?;
+        let source = self.parser.parse_object_name(false)?;
+        let ignore_extra = self.words(&["ignoreextra"]);
+        let fill_target = !ignore_extra && self.words(&["filltarget"]);
+        Ok(AppendFrom { target, source, ignore_extra, fill_target })
     }
 
     fn yes_or_no(&mut self) -> Result<bool, ParserError> {

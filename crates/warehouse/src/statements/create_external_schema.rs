@@ -14,6 +14,7 @@ pub(super) async fn run(session: &mut Session, create: &CreateExternalSchema) ->
         session.notice(format!("schema \"{name}\" already exists, skipping"));
         return done;
     }
+    session.require_create_in_database()?;
     let cluster = &session.cluster;
     let here = &cluster.roles.iam.account().region;
     if let Some(region) = create.region.as_ref().filter(|region| *region != here) {

@@ -6,14 +6,12 @@ use datafusion::sql::sqlparser::ast::{
 use futures::TryStreamExt;
 
 use super::create_view::place;
-use super::insert::write_rows;
 use crate::error::{Result, SqlError};
-use crate::plan::Streaming;
 use crate::session::{Outcome, Session};
 use crate::sql::{SortTerm, split_name};
-use crate::storage::{Change, Column, DistStyle, Layout, Relation, RelationKind, SchemaEntry};
+use crate::storage::{Change, Column, DistStyle, Layout, Reached, Relation, RelationKind, SchemaEntry};
 use crate::types::SqlType;
-use crate::views::columns_of;
+use crate::views::{columns_of, write_rows};
 
 pub(super) async fn run(session: &mut Session, create: CreateTable, text: &str) -> Result<Outcome> {
     let (schema, name) = session.resolve(&create.name)?;
@@ -24,6 +22,7 @@ pub(super) async fn run(session: &mut Session, create: CreateTable, text: &str) 
         session.notice(format!("relation \"{name}\" already exists, skipping"));
         return Ok(Outcome::Done("CREATE TABLE".into()));
     }
+    session.require_create_in(&schema)?;
     let (id, owner) = (session.cluster.store.new_id(), session.user.clone());
     let table = |columns: Vec<Column>, layout: Layout| Relation {
         id,
@@ -31,10 +30,12 @@ pub(super) async fn run(session: &mut Session, create: CreateTable, text: &str) 
         name,
         owner,
         columns,
+        partials: None,
         layout,
         kind: RelationKind::Table,
         files: Vec::new(),
         next_row_id: 0,
+        rewrites: 0,
     };
     let Some(query) = &create.query else {
         let columns = (1..).zip(&create.columns).map(|(id, definition)| column(id, definition));
@@ -43,7 +44,7 @@ pub(super) async fn run(session: &mut Session, create: CreateTable, text: &str) 
         session.change(vec![Change::CreateRelation(Box::new(table(columns, layout)))]).await?;
         return Ok(Outcome::Done("CREATE TABLE".into()));
     };
-    let planner = session.planner(Streaming::Refused)?;
+    let planner = session.planner()?;
     let plan = session.plan(&planner, query, text).await?;
     let columns = columns_of(plan.schema());
     let layout = layout(&create, &columns)?;
@@ -51,7 +52,7 @@ pub(super) async fn run(session: &mut Session, create: CreateTable, text: &str) 
     let rows = planner.create_physical_plan(&plan).await?;
     let rows = datafusion::physical_plan::execute_stream(rows, planner.task_ctx())?;
     let written = write_rows(&session.cluster.store, &relation, rows.err_into()).await?;
-    let append = Change::AppendFiles { relation: id, files: written.files, positions: None };
+    let append = Change::AppendFiles { relation: id, files: written.files, reached: Reached::Same };
     session.change(vec![Change::CreateRelation(Box::new(relation)), append]).await?;
     Ok(Outcome::Done(format!("SELECT {}", written.rows)))
 }
@@ -64,6 +65,7 @@ pub(super) async fn schema(session: &mut Session, name: &SchemaName, if_not_exis
     if if_not_exists && session.read_view()?.snapshot.has_schema(&name) {
         session.notice(format!("schema \"{name}\" already exists, skipping"));
     } else {
+        session.require_create_in_database()?;
         let (id, owner) = (session.cluster.store.new_id(), session.user.clone());
         session.change(vec![Change::CreateSchema(SchemaEntry { id, name, owner })]).await?;
     }

@@ -1,72 +1,101 @@
 //! CREATE MATERIALIZED VIEW.
 
-use futures::TryStreamExt;
-
-use super::insert::write_rows;
 use crate::error::{ErrorKind, Result, SqlError};
-use crate::plan::Streaming;
+use crate::plan::plan_definition;
 use crate::session::{Outcome, Session};
 use crate::sql::{CreateMaterializedView, DistClause, SortTerm};
 use crate::storage::{
-    Change, Column, DerivedView, DistStyle, Layout, Positions, Relation, RelationKind, StreamingView,
+    Base, Change, Column, DerivedView, DistStyle, Layout, Positions, Reached, Relation, RelationKind, StreamingView,
 };
-use crate::views::{Program, columns_of};
+use crate::views::{Obstacle, Program, StreamSource, ViewPlan, bases_of, columns_of, stream_source};
 
 pub(super) async fn run(session: &mut Session, create: &CreateMaterializedView) -> Result<Outcome> {
     let (schema, name) = session.resolve(&create.name)?;
-    let streams = std::sync::Arc::clone(&session.cluster.roles.streams);
-    let planner = session.planner(Streaming::Allowed(streams))?;
-    let plan = session.plan(&planner, &create.query, &create.text).await?;
+    session.require_create_in(&schema)?;
+    let planner = session.definition_planner()?;
+    let plan = plan_definition(&planner, (*create.query).clone()).await?;
     let columns = columns_of(plan.schema());
     let layout = layout(create, &columns)?;
-    let source = Program::source(&plan)?;
+    let source = stream_source(&plan)?;
+    let plan = ViewPlan::new(planner, plan)?;
     let kind = match &source {
-        Some(source) => {
-            let role = tidemill_iam::RoleArn::parse(&source.role)?;
-            session.cluster.roles.check_stream(&role, source.stream.name()).await?;
-            RelationKind::Streaming(StreamingView {
-                external_schema: source.external_schema.clone(),
-                stream: source.stream.name().as_str().to_owned(),
-                stream_id: source.stream.id().as_str().to_owned(),
-                definition: create.text.clone(),
-                query: create.query_text.clone(),
-                auto_refresh: create.auto_refresh,
-                backup: create.backup,
-                positions: Positions::default(),
-                promised: Positions::default(),
-            })
-        }
-        None if create.auto_refresh => {
-            return Err(SqlError::unsupported("AUTO REFRESH is supported for materialized views over streams only"));
-        }
-        None => RelationKind::Derived(DerivedView {
-            definition: create.text.clone(),
-            query: create.query_text.clone(),
-            backup: create.backup,
-        }),
+        Some(source) => RelationKind::Streaming(streaming(session, create, source, &plan).await?),
+        None => RelationKind::Derived(derived(session, create, &plan).await?),
     };
+    let partials = plan.maintenance.as_ref().ok().filter(|parts| parts.grouped.is_some());
+    let partials = partials.map(|parts| columns_of(parts.partial.schema()));
     let (id, owner) = (session.cluster.store.new_id(), session.user.clone());
-    let relation = Relation { id, schema, name, owner, columns, layout, kind, files: Vec::new(), next_row_id: 0 };
+    let (files, next_row_id, rewrites) = (Vec::new(), 0, 0);
+    let mut relation =
+        Relation { id, schema, name, owner, columns, partials, layout, kind, files, next_row_id, rewrites };
     let mut changes = replaced(session, create, &relation)?;
-    changes.push(Change::CreateRelation(Box::new(relation.clone())));
-    if source.is_none() {
-        let rows = planner.create_physical_plan(&plan).await?;
-        let rows = datafusion::physical_plan::execute_stream(rows, planner.task_ctx())?;
-        let files = write_rows(&session.cluster.store, &relation, rows.err_into()).await?.files;
-        changes.push(Change::AppendFiles { relation: id, files, positions: None });
-    } else {
-        // What cannot be compiled is refused now, not at the first refresh.
-        Program::compile(&planner, &plan).await?;
+    let mut append = None;
+    if let RelationKind::Derived(view) = &mut relation.kind {
+        let read = session.read_view()?;
+        view.bases = crate::views::reached(&read, view)?;
+        let rows = session.cluster.views.first_rows(&read, &relation, &plan).await?;
+        append = Some(Change::AppendFiles { relation: id, files: rows.files, reached: Reached::Same });
     }
+    changes.push(Change::CreateRelation(Box::new(relation)));
+    changes.extend(append);
     session.change(changes).await?;
     Ok(Outcome::Done("CREATE MATERIALIZED VIEW".into()))
+}
+
+async fn streaming(
+    session: &Session,
+    create: &CreateMaterializedView,
+    source: &StreamSource,
+    plan: &ViewPlan,
+) -> Result<StreamingView> {
+    let role = tidemill_iam::RoleArn::parse(&source.role)?;
+    session.cluster.roles.check_stream(&role, source.stream.name()).await?;
+    let parts = plan.maintenance.as_ref().map_err(|Obstacle(what)| {
+        SqlError::unsupported(format!("a materialized view over a stream cannot have {what}"))
+            .with_hint("Build the view from filters, expressions and groups, and a second one on top of it.")
+    })?;
+    // What cannot be compiled is refused now, not at the first refresh.
+    Program::compile(&plan.planner, &parts.partial).await?;
+    Ok(StreamingView {
+        external_schema: source.external_schema.clone(),
+        stream: source.stream.name().as_str().to_owned(),
+        stream_id: source.stream.id().as_str().to_owned(),
+        definition: create.text.clone(),
+        query: create.query_text.clone(),
+        auto_refresh: create.auto_refresh,
+        backup: create.backup,
+        positions: Positions::default(),
+        promised: Positions::default(),
+    })
+}
+
+async fn derived(session: &mut Session, create: &CreateMaterializedView, plan: &ViewPlan) -> Result<DerivedView> {
+    let base = |base: &std::sync::Arc<Relation>| Base { relation: base.id, next_row_id: 0, rewrites: 0 };
+    let view = DerivedView {
+        definition: create.text.clone(),
+        query: create.query_text.clone(),
+        auto_refresh: create.auto_refresh,
+        backup: create.backup,
+        incremental: plan.maintenance.is_ok(),
+        bases: bases_of(&plan.whole)?.iter().map(base).collect(),
+    };
+    // The view reads files only, so that what it has read stays; bases made by this transaction have nothing else.
+    if !session.has_changes() {
+        session.cluster.views.store_bases(&view).await?;
+        session.renew_view();
+    }
+    Ok(view)
 }
 
 /// The removal of the view that OR REPLACE replaces.
 fn replaced(session: &Session, create: &CreateMaterializedView, relation: &Relation) -> Result<Vec<Change>> {
     let view = session.read_view()?;
     match view.snapshot.relation(&relation.schema, &relation.name) {
-        Some(existing) if create.or_replace && existing.is_view() => Ok(vec![Change::DropRelation(existing.id)]),
+        Some(existing) if create.or_replace && existing.is_view() => {
+            session.require_owner("materialized view", &existing.name, &existing.owner)?;
+            super::drop::refuse_dependents(&view.snapshot, existing)?;
+            Ok(vec![Change::DropRelation(existing.id)])
+        }
         _ => Ok(Vec::new()),
     }
 }

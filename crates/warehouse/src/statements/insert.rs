@@ -1,20 +1,16 @@
-//! INSERT, and the writing of rows for other statements.
+//! INSERT.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use datafusion::sql::sqlparser::ast::{Insert, TableObject};
-use futures::{Stream, TryStreamExt};
+use futures::TryStreamExt;
 
 use crate::error::{ErrorKind, Result, SqlError};
-use crate::plan::Streaming;
 use crate::session::{Outcome, Session};
-use crate::storage::{Change, DataFile, Relation, Store};
+use crate::storage::{Change, Privilege, Reached, Relation};
 use crate::types::SqlType;
-use crate::views::{as_columns, write_file};
-
-/// Rows of one data file.
-const FILE_ROWS: usize = 1 << 20;
+use crate::views::write_rows;
 
 pub(super) async fn run(session: &mut Session, insert: Insert, text: &str) -> Result<Outcome> {
     let TableObject::TableName(name) = &insert.table else {
@@ -27,11 +23,12 @@ pub(super) async fn run(session: &mut Session, insert: Insert, text: &str) -> Re
         let message = format!("cannot insert into materialized view \"{name}\"");
         return Err(SqlError::new(ErrorKind::WrongObjectType, message));
     }
+    session.require(&relation, Privilege::Insert)?;
     let Some(source) = &insert.source else {
         return Err(SqlError::unsupported("INSERT with default values is not supported"));
     };
     let places = target_places(&insert, &relation)?;
-    let planner = session.planner(Streaming::Refused)?;
+    let planner = session.planner()?;
     let plan = session.plan(&planner, source, text).await?;
     let types: Vec<SqlType> = plan.schema().fields().iter().map(|field| SqlType::of(field)).collect();
     if types.len() > places.len() {
@@ -47,40 +44,9 @@ pub(super) async fn run(session: &mut Session, insert: Insert, text: &str) -> Re
         async move { placed }
     });
     let written = write_rows(&session.cluster.store, &relation, rows).await?;
-    let append = Change::AppendFiles { relation: relation.id, files: written.files, positions: None };
+    let append = Change::AppendFiles { relation: relation.id, files: written.files, reached: Reached::Same };
     session.change(vec![append]).await?;
     Ok(Outcome::Done(format!("INSERT 0 {}", written.rows)))
-}
-
-/// What [`write_rows`] has written.
-pub(super) struct Written {
-    pub(super) files: Vec<DataFile>,
-    pub(super) rows: usize,
-}
-
-/// Writes the rows of a query into files of `relation` that no transaction names yet.
-pub(super) async fn write_rows(
-    store: &Store,
-    relation: &Relation,
-    rows: impl Stream<Item = Result<RecordBatch>>,
-) -> Result<Written> {
-    let schema = relation.arrow_schema();
-    let mut written = Written { files: Vec::new(), rows: 0 };
-    let (mut pending, mut pending_rows) = (Vec::new(), 0);
-    let mut rows = std::pin::pin!(rows);
-    while let Some(batch) = rows.try_next().await? {
-        pending_rows += batch.num_rows();
-        written.rows += batch.num_rows();
-        pending.push(as_columns(&batch, &relation.columns, &schema)?);
-        if pending_rows >= FILE_ROWS {
-            written.files.push(write_file(store, relation, std::mem::take(&mut pending)).await?);
-            pending_rows = 0;
-        }
-    }
-    if pending_rows > 0 {
-        written.files.push(write_file(store, relation, pending).await?);
-    }
-    Ok(written)
 }
 
 /// The positions of the columns that an INSERT fills, in its order.
@@ -113,5 +79,5 @@ fn place(relation: &Relation, places: &[usize], types: &[SqlType], batch: &Recor
         }
         Ok(values)
     });
-    Ok(RecordBatch::try_new(relation.arrow_schema(), columns.collect::<Result<_>>()?)?)
+    Ok(RecordBatch::try_new(relation.stored_schema(), columns.collect::<Result<_>>()?)?)
 }

@@ -3,19 +3,23 @@
 mod create_external_schema;
 mod create_table;
 mod create_view;
+mod delete;
 mod drop;
 mod explain;
 mod insert;
+mod privileges;
 mod query;
 mod refresh;
 mod setting;
+mod users;
+mod vacuum;
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::sql::sqlparser::ast::Statement as Sql;
+use datafusion::sql::sqlparser::ast::{AlterTableOperation, Owner, Statement as Sql};
 
 use crate::error::{Result, SqlError};
 use crate::plan::{Parameter, bind_parameters};
@@ -28,9 +32,15 @@ pub(crate) async fn run(session: &mut Session, parsed: &Parsed, parameters: &[Pa
     match &parsed.statement {
         Statement::CreateExternalSchema(create) => create_external_schema::run(session, create).await,
         Statement::CreateMaterializedView(create) => create_view::run(session, create).await,
-        Statement::RefreshMaterializedView(name) => refresh::run(session, name).await,
+        Statement::RefreshMaterializedView(refresh) => refresh::run(session, refresh).await,
+        Statement::ExplainRefresh(name) => explain::refresh(session, name).await,
         Statement::DropMaterializedView(drop) => drop::materialized_views(session, drop).await,
-        Statement::AlterMaterializedView(alter) => refresh::set_auto(session, alter).await,
+        Statement::AlterMaterializedView(alter) => refresh::alter(session, alter).await,
+        Statement::AppendFrom(append) => delete::append_from(session, append).await,
+        Statement::CreateUser(create) => users::create(session, create).await,
+        Statement::AlterUser(alter) => users::alter(session, alter).await,
+        Statement::DropUser(drop) => users::remove(session, drop).await,
+        Statement::KeepSetting(keep) => users::keep_setting(session, keep).await,
         Statement::Sql(statement) => {
             let mut statement = statement.clone();
             bind_parameters(&mut *statement, parameters)?;
@@ -48,6 +58,21 @@ async fn run_sql(session: &mut Session, statement: Sql, text: &str) -> Result<Ou
             create_table::schema(session, &schema_name, if_not_exists).await
         }
         Sql::Insert(insert) => insert::run(session, insert, text).await,
+        Sql::Delete(delete) => delete::run(session, &delete, text).await,
+        Sql::Truncate(truncate) => match truncate.table_names.as_slice() {
+            [table] => delete::truncate(session, &table.name).await,
+            _ => Err(SqlError::syntax("TRUNCATE needs the name of one table")),
+        },
+        Sql::AlterTable(alter) => match alter.operations.as_slice() {
+            [AlterTableOperation::OwnerTo { new_owner: Owner::Ident(owner) }] => {
+                refresh::alter_table_owner(session, &alter.name, &owner.value).await
+            }
+            _ => Err(SqlError::unsupported("ALTER TABLE is supported for OWNER TO and APPEND FROM only")),
+        },
+        Sql::Grant(grant) => privileges::grant(session, &grant).await,
+        Sql::Revoke(revoke) => privileges::revoke(session, &revoke).await,
+        Sql::Vacuum(vacuum) => vacuum::vacuum(session, vacuum.table_name.as_ref(), vacuum.delete_only).await,
+        Sql::Analyze(analyze) => vacuum::analyze(session, analyze.table_name.as_ref()).await,
         Sql::Drop { object_type, if_exists, names, cascade, .. } => {
             drop::run(session, object_type, &names, if_exists, cascade).await
         }
@@ -77,13 +102,18 @@ async fn run_sql(session: &mut Session, statement: Sql, text: &str) -> Result<Ou
 pub(crate) async fn describe(session: &Session, statement: &Sql, text: &str) -> Result<Description> {
     match statement {
         Sql::Query(query) => query::describe(session, query, text).await,
-        Sql::Explain { .. } => Ok(Description { parameters: Vec::new(), columns: Some(one_text("QUERY PLAN")) }),
+        Sql::Explain { .. } => Ok(describe_explain()),
         Sql::ShowVariable { variable } => {
             let columns = Some(one_text(&setting::name(variable)));
             Ok(Description { parameters: Vec::new(), columns })
         }
         statement => Ok(Description { parameters: query::untyped_parameters(statement), columns: None }),
     }
+}
+
+/// What EXPLAIN takes and gives.
+pub(crate) fn describe_explain() -> Description {
+    Description { parameters: Vec::new(), columns: Some(one_text("QUERY PLAN")) }
 }
 
 /// The columns of a result with one text column.

@@ -6,7 +6,6 @@ use datafusion::physical_plan::execute_stream;
 use datafusion::sql::sqlparser::ast::{Query, Statement, Value, ValueWithSpan, Visit, Visitor};
 
 use crate::error::{Result, SqlError};
-use crate::plan::Streaming;
 use crate::session::{Description, Outcome, Session};
 use crate::types::{MAX_VARCHAR, SqlType};
 
@@ -14,14 +13,14 @@ pub(super) async fn run(session: &Session, query: &Query, text: &str) -> Result<
     if query.body.as_select().is_some_and(|select| select.into.is_some()) {
         return Err(SqlError::unsupported("SELECT INTO is not supported").with_hint("Use CREATE TABLE AS."));
     }
-    let planner = session.planner(Streaming::Refused)?;
+    let planner = session.planner()?;
     let plan = session.plan(&planner, query, text).await?;
     let plan = planner.create_physical_plan(&plan).await?;
     Ok(Outcome::Rows(execute_stream(plan, planner.task_ctx())?))
 }
 
 pub(super) async fn describe(session: &Session, query: &Query, text: &str) -> Result<Description> {
-    let planner = session.planner(Streaming::Refused)?;
+    let planner = session.planner()?;
     let plan = session.plan(&planner, query, text).await?;
     // Types are final only after coercion.
     let plan = planner.optimize(&plan)?;

@@ -6,7 +6,9 @@ mod ids;
 mod information;
 mod postgres;
 mod redshift;
+mod streaming;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
@@ -14,8 +16,10 @@ use datafusion::arrow::datatypes::Schema;
 use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::common::{Result, ScalarValue};
 
-use crate::storage::ReadView;
+use crate::error::SqlError;
+use crate::storage::{DeadLetter, ReadView};
 use crate::types::SqlType;
+use crate::views::Views;
 
 pub(crate) use functions::functions;
 
@@ -23,20 +27,47 @@ pub(crate) use functions::functions;
 struct SystemRelation {
     name: &'static str,
     columns: &'static [(&'static str, SqlType)],
-    rows: fn(&ReadView) -> Vec<Vec<ScalarValue>>,
+    rows: fn(&System<'_>) -> Vec<Vec<ScalarValue>>,
+}
+
+/// What system relations tell of.
+struct System<'s> {
+    view: &'s ReadView,
+    views: &'s Views,
+    /// Records that views have set aside, by view; only for the relations that show them.
+    letters: Vec<(i64, Arc<DeadLetter>)>,
+}
+
+impl Deref for System<'_> {
+    type Target = ReadView;
+
+    fn deref(&self) -> &ReadView {
+        self.view
+    }
 }
 
 /// The system relation of this name, if the schema may hold one.
-pub(crate) fn relation(schema: &str, name: &str, view: &ReadView) -> Result<Option<Arc<dyn TableProvider>>> {
-    let relations: &[SystemRelation] = match schema {
-        "information_schema" => information::RELATIONS,
-        _ if redshift::RELATIONS.iter().any(|relation| relation.name == name) => redshift::RELATIONS,
-        _ => postgres::RELATIONS,
+pub(crate) async fn relation(
+    schema: &str,
+    name: &str,
+    view: &ReadView,
+    views: &Views,
+) -> Result<Option<Arc<dyn TableProvider>>, SqlError> {
+    let rooms: &[&[SystemRelation]] = match schema {
+        "information_schema" => &[information::RELATIONS],
+        _ => &[streaming::RELATIONS, redshift::RELATIONS, postgres::RELATIONS],
     };
-    let Some(found) = relations.iter().find(|relation| relation.name == name) else { return Ok(None) };
+    let found = rooms.iter().flat_map(|room| room.iter()).find(|relation| relation.name == name);
+    let Some(found) = found else { return Ok(None) };
+    let shows_letters = matches!(name, "sys_stream_scan_errors" | "tidemill_dead_letters");
+    let letters = if shows_letters { views.dead_letters(view).await? } else { Vec::new() };
+    Ok(Some(table(found, &System { view, views, letters })?))
+}
+
+fn table(found: &SystemRelation, system: &System<'_>) -> Result<Arc<dyn TableProvider>> {
     let fields: Vec<_> = found.columns.iter().map(|(name, sql_type)| sql_type.field(*name)).collect();
     let schema = Arc::new(Schema::new(fields));
-    let rows = (found.rows)(view);
+    let rows = (found.rows)(system);
     let column = |place: usize, sql_type: SqlType| -> Result<ArrayRef> {
         if rows.is_empty() {
             return Ok(datafusion::arrow::array::new_empty_array(&sql_type.arrow()));
@@ -47,7 +78,7 @@ pub(crate) fn relation(schema: &str, name: &str, view: &ReadView) -> Result<Opti
     let columns = found.columns.iter().enumerate().map(|(place, (_, sql_type))| column(place, *sql_type));
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
     let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), columns.collect::<Result<_>>()?, &options)?;
-    Ok(Some(Arc::new(MemTable::try_new(schema, vec![vec![batch]])?)))
+    Ok(Arc::new(MemTable::try_new(schema, vec![vec![batch]])?))
 }
 
 /// Whether the system relation of this name is there for clients to look into, but has no rows: there are no column

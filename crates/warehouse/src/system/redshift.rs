@@ -2,68 +2,15 @@
 
 use std::sync::Arc;
 
+use datafusion::common::ScalarValue;
+
 use super::{SystemRelation, ids, information, row};
-use crate::storage::{ReadView, Relation, RelationKind};
-use crate::types::SqlType::{self, BigInt, Char, Integer, Name, Oid, SmallInt, Varchar};
+use crate::storage::{PUBLIC, ReadView, Relation};
+use crate::types::SqlType::{self, BigInt, Char, Integer, Oid, Varchar};
 
 const TEXT: SqlType = Varchar(crate::types::MAX_VARCHAR);
 
 pub(super) const RELATIONS: &[SystemRelation] = &[
-    SystemRelation {
-        name: "svv_external_schemas",
-        columns: &[
-            ("esoid", Oid),
-            ("eskind", SmallInt),
-            ("schemaname", Name),
-            ("esowner", Integer),
-            ("databasename", TEXT),
-            ("esoptions", TEXT),
-        ],
-        rows: |view| {
-            /// The kind of a schema of Kinesis streams.
-            const KINESIS: i16 = 9;
-            let schemas = view.snapshot.external_schemas.values();
-            let row = schemas.map(|schema| {
-                let options = format!(r#"{{"IAM_ROLE":"{}"}}"#, schema.role);
-                let owner = ids::user(view, &schema.owner) as i32;
-                row![ids::schema(view, &schema.name), KINESIS, schema.name.as_str(), owner, "", options]
-            });
-            row.collect()
-        },
-    },
-    SystemRelation {
-        name: "svv_mv_info",
-        columns: &[
-            ("database_name", Char(128)),
-            ("schema_name", Char(128)),
-            ("user_name", Char(128)),
-            ("name", Char(128)),
-            ("is_stale", Char(1)),
-            ("state", Integer),
-            ("autorewrite", Char(1)),
-            ("autorefresh", Char(1)),
-        ],
-        rows: |view| {
-            let row = |relation: &Arc<Relation>| {
-                let (state, auto) = match &relation.kind {
-                    RelationKind::Table => return None,
-                    RelationKind::Streaming(view) => (1_i32, view.auto_refresh),
-                    RelationKind::Derived(_) => (0, false),
-                };
-                Some(row![
-                    crate::plan::DATABASE,
-                    relation.schema.as_str(),
-                    relation.owner.as_str(),
-                    relation.name.as_str(),
-                    "u",
-                    state,
-                    "f",
-                    if auto { "t" } else { "f" },
-                ])
-            };
-            view.snapshot.relations.values().filter_map(row).collect()
-        },
-    },
     SystemRelation {
         name: "svv_table_info",
         columns: &[
@@ -74,10 +21,51 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("encoded", TEXT),
             ("diststyle", TEXT),
             ("sortkey1", TEXT),
+            ("max_varchar", Integer),
+            ("sortkey1_enc", Char(32)),
+            ("sortkey_num", Integer),
             ("size", BigInt),
+            ("pct_used", SqlType::Decimal(10, 4)),
+            ("empty", BigInt),
+            ("unsorted", SqlType::Decimal(5, 2)),
+            ("stats_off", SqlType::Decimal(5, 2)),
             ("tbl_rows", SqlType::Decimal(38, 0)),
+            ("skew_sortkey1", SqlType::Decimal(19, 2)),
+            ("skew_rows", SqlType::Decimal(19, 2)),
+            ("estimated_visible_rows", SqlType::Decimal(38, 0)),
+            ("risk_event", TEXT),
+            ("vacuum_sort_benefit", SqlType::Decimal(12, 2)),
+            ("create_time", SqlType::Timestamp),
         ],
         rows: |view| view.snapshot.relations.values().map(|relation| table_info(view, relation)).collect(),
+    },
+    SystemRelation {
+        name: "svv_relation_privileges",
+        columns: &[
+            ("namespace_name", TEXT),
+            ("relation_name", TEXT),
+            ("privilege_type", TEXT),
+            ("identity_id", Integer),
+            ("identity_name", TEXT),
+            ("identity_type", TEXT),
+            ("admin_option", SqlType::Boolean),
+        ],
+        rows: |system| {
+            let rows = system.snapshot.grants.iter().filter_map(|(object, grantee, privilege)| {
+                let relation = system.snapshot.relations.get(&object)?;
+                let kind = if grantee == PUBLIC { "public" } else { "user" };
+                Some(row![
+                    relation.schema.as_str(),
+                    relation.name.as_str(),
+                    privilege.as_str(),
+                    ids::user(system, grantee),
+                    grantee,
+                    kind,
+                    false,
+                ])
+            });
+            rows.collect()
+        },
     },
     SystemRelation {
         name: "svv_tables",
@@ -137,13 +125,20 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
     },
 ];
 
-fn table_info(view: &ReadView, relation: &Relation) -> Vec<datafusion::common::ScalarValue> {
+fn table_info(view: &ReadView, relation: &Relation) -> Vec<ScalarValue> {
     let (oid, name) = match relation.is_view() {
         true => (ids::storage(relation), ids::storage_name(relation)),
         false => (ids::relation(relation), relation.name.clone()),
     };
     let key = |place: &usize| relation.columns.get(*place).map(|column| column.name.clone());
     let hot = view.hot_rows(relation).map_or(0, |hot| hot.rows() as i64);
+    let rows = relation.rows_in_files() + hot;
+    // Rows in memory are neither sorted nor counted in statistics.
+    let part_hot = if rows == 0 { 0.0 } else { hot as f64 * 100.0 / rows as f64 };
+    let longest = relation.columns.iter().filter_map(|column| match column.sql_type {
+        Varchar(length) => Some(length as i32),
+        _ => None,
+    });
     row![
         crate::plan::DATABASE,
         relation.schema.as_str(),
@@ -152,8 +147,21 @@ fn table_info(view: &ReadView, relation: &Relation) -> Vec<datafusion::common::S
         "N",
         dist_style(relation),
         relation.layout.sort.first().and_then(key),
+        longest.max().unwrap_or(0),
+        "none",
+        relation.layout.sort.len() as i32,
         (relation.bytes_in_files() + (1 << 20) - 1) >> 20,
-        relation.rows_in_files() + hot,
+        0.0_f64,
+        0_i64,
+        (!relation.layout.sort.is_empty()).then_some(part_hot),
+        part_hot,
+        rows,
+        None::<f64>,
+        None::<f64>,
+        rows,
+        None::<String>,
+        None::<f64>,
+        ScalarValue::Null,
     ]
 }
 
