@@ -81,6 +81,12 @@ pub struct ServeOptions {
     /// How long streams and consumers show that they are being created, changed or deleted, such as `500ms`.
     #[arg(long, env = "TIDEMILL_TRANSITION_TIME", default_value = "0s", value_parser = humantime::parse_duration)]
     pub transition_time: Duration,
+    /// For how long files that were replaced are kept, so that `SELECT ... FROM view AT (TIMESTAMP '...')` can read them.
+    #[arg(long, env = "TIDEMILL_HISTORY", default_value = "1h", value_parser = humantime::parse_duration)]
+    pub history: Duration,
+    /// How often rows that are only in memory are written to files, and files are put in order.
+    #[arg(long, env = "TIDEMILL_FLUSH_INTERVAL", default_value = "1m", value_parser = humantime::parse_duration)]
+    pub flush_interval: Duration,
     /// A file to write the addresses to, as JSON, when everything is up.
     #[arg(long, env = "TIDEMILL_READY_FILE")]
     pub ready_file: Option<PathBuf>,

@@ -12,7 +12,7 @@ use tidemill_console::Console;
 use tidemill_iam::{Account, Iam};
 use tidemill_postgres::{Listeners, TlsIdentity};
 use tidemill_stream::{Machine, Streams};
-use tidemill_warehouse::Clusters;
+use tidemill_warehouse::{Clusters, StorageSettings};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -132,6 +132,7 @@ async fn open(options: &ServeOptions, clock: Arc<dyn Clock>, random: Arc<dyn Ran
         data.join("clusters"),
         Arc::clone(&iam),
         Arc::clone(&streams),
+        StorageSettings { history: options.history, flush_interval: options.flush_interval },
         Arc::clone(&clock),
         random,
         endpoints,

@@ -14,7 +14,7 @@ use tidemill_aws::{Api, Kinesis, Scope};
 use tidemill_clock::{Clock, Random, SimulatedDisk, SystemClock, SystemRandom};
 use tidemill_iam::{AccessKey, Account, Iam};
 use tidemill_stream::{Machine, Streams};
-use tidemill_warehouse::{Cluster, Clusters, Endpoints};
+use tidemill_warehouse::{Cluster, Clusters, Endpoints, StorageSettings};
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
@@ -98,9 +98,17 @@ async fn api(key: AccessKey) -> Result<Api, Box<dyn std::error::Error>> {
     let kinesis = Arc::new(Kinesis::new(false));
     let clusters_dir = tempfile::tempdir()?.keep();
     let (of_iam, of_streams) = (Arc::clone(&iam), Arc::clone(&streams));
-    let clusters =
-        Clusters::open(control, clusters_dir, of_iam, of_streams, Arc::clone(&clock), random, Arc::new(NoEndpoints))
-            .await?;
+    let clusters = Clusters::open(
+        control,
+        clusters_dir,
+        of_iam,
+        of_streams,
+        StorageSettings::default(),
+        Arc::clone(&clock),
+        random,
+        Arc::new(NoEndpoints),
+    )
+    .await?;
     Ok(Api { iam, streams, kinesis, clusters, clock })
 }
 
