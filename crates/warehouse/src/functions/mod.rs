@@ -1,5 +1,6 @@
 //! Redshift's functions, where the engine's own differ or do not exist. One family a file.
 
+mod average;
 mod bytes;
 mod cast;
 mod datetime;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
+pub(crate) use average::average;
 pub(crate) use cast::{as_super, assign, cast_to};
 pub(crate) use function::Function;
 pub(crate) use json::EXTRACT_PATH_TEXT;

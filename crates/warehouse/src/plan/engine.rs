@@ -12,6 +12,7 @@ use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::optimizer::Analyzer;
 
 use super::DATABASE;
+use super::averages::RedshiftAverages;
 use super::casts::RedshiftCasts;
 use super::fuse::FuseJsonPaths;
 use super::super_planner::SuperNavigation;
@@ -43,6 +44,7 @@ impl Engine {
         let runtime = RuntimeEnvBuilder::new().with_memory_limit(memory(), MEMORY_FRACTION).build_arc()?;
         let mut analyzer_rules = Analyzer::new().rules;
         analyzer_rules.insert(0, Arc::new(RedshiftCasts));
+        analyzer_rules.insert(1, Arc::new(RedshiftAverages));
         // Planners are asked in order; the engine's own would take SUPER for a struct.
         let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(SuperNavigation)];
         expr_planners.extend(SessionStateDefaults::default_expr_planners());

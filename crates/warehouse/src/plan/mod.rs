@@ -1,5 +1,6 @@
 //! From statements to plans: what the engine's planner is told about Redshift, and rewrites before and after it.
 
+mod averages;
 mod casts;
 mod catalog;
 mod engine;

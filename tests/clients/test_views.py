@@ -1,0 +1,317 @@
+"""Materialized views: over streams, over tables, over each other; what becomes of bad records; what an operator sees."""
+
+import json
+import time
+
+import psycopg
+import pytest
+from server import PASSWORD, Lab, lab_statements
+from test_errors import failed
+
+EVENTS = """CREATE MATERIALIZED VIEW events {options} AS
+SELECT sequence_number, json_extract_path_text(from_varbyte(kinesis_data, 'utf-8'), 'station', true)::int AS station,
+json_extract_path_text(from_varbyte(kinesis_data, 'utf-8'), 'kwh', true)::decimal(10,2) AS kwh FROM evdata."ev_stream_data" """
+GROUPS = """SELECT json_extract_path_text(from_varbyte(kinesis_data, 'utf-8'), 'station', true)::int AS station,
+count(*) AS n, sum(json_extract_path_text(from_varbyte(kinesis_data, 'utf-8'), 'kwh', true)::decimal(10,2)) AS kwh,
+min(json_extract_path_text(from_varbyte(kinesis_data, 'utf-8'), 'kwh', true)::decimal(10,2)) AS least,
+max(json_extract_path_text(from_varbyte(kinesis_data, 'utf-8'), 'kwh', true)::decimal(10,2)) AS most,
+avg(json_extract_path_text(from_varbyte(kinesis_data, 'utf-8'), 'kwh', true)::decimal(10,2)) AS mean
+FROM evdata."ev_stream_data" """
+
+
+def event(number: int) -> str:
+    return json.dumps({"station": number % 7, "kwh": f"{number % 100}.25"})
+
+
+@pytest.fixture
+def sql(lab):
+    with lab.connect() as connection:
+        connection.execute(lab_statements("1-external-schema")[0])
+        yield connection
+
+
+def rows(sql, query: str) -> list[tuple]:
+    return sql.execute(query).fetchall()
+
+
+def value(sql, query: str):
+    return sql.execute(query).fetchone()[0]
+
+
+def notices(sql) -> list[str]:
+    heard = []
+    sql.add_notice_handler(lambda notice: heard.append(notice.message_primary))
+    return heard
+
+
+def becomes(sql, query: str, wanted):
+    deadline = time.monotonic() + 20
+    while (seen := rows(sql, query)) != wanted:
+        assert time.monotonic() < deadline, f"{seen} is not {wanted}"
+        time.sleep(0.01)
+
+
+def test_a_grouped_view_over_a_stream_is_kept_from_new_records_alone(lab, sql):
+    sql.execute(EVENTS.format(options=""))
+    sql.execute(f"CREATE MATERIALIZED VIEW stations SORTKEY(station) AS {GROUPS} GROUP BY 1 HAVING count(*) > 1")
+    whole = """SELECT station, count(*), sum(kwh), min(kwh), max(kwh), avg(kwh) FROM events
+        GROUP BY 1 HAVING count(*) > 1 ORDER BY 1"""
+    for first in range(0, 300, 100):
+        lab.put([event(number) for number in range(first, first + 100)])
+        sql.execute("REFRESH MATERIALIZED VIEW events")
+        sql.execute("REFRESH MATERIALIZED VIEW stations")
+        assert rows(sql, "SELECT station, n, kwh, least, most, mean FROM stations ORDER BY 1") == rows(sql, whole)
+        sql.execute("ANALYZE stations")
+    sql.execute("VACUUM stations")
+    assert rows(sql, "SELECT station, n, kwh, least, most, mean FROM stations ORDER BY 1") == rows(sql, whole)
+    assert rows(sql, "SELECT n FROM stations WHERE station = 3") == rows(sql, "SELECT count(*) FROM events WHERE station = 3")
+    lab.server.kill()
+    lab.server.start()
+    with lab.connect() as again:
+        assert rows(again, "SELECT station, n, kwh, least, most, mean FROM stations ORDER BY 1") == rows(again, whole)
+
+
+def test_a_count_without_groups_has_one_row(lab, sql):
+    sql.execute("CREATE MATERIALIZED VIEW totals AUTO REFRESH YES AS SELECT count(*) AS n, max(sequence_number) AS last FROM evdata.ev_stream_data")
+    assert rows(sql, "SELECT * FROM totals") == [(0, None)]
+    last = lab.put([event(1), event(2)])[-1]["SequenceNumber"]
+    lab.put([event(3)])
+    becomes(sql, "SELECT n FROM totals", [(3,)])
+    assert value(sql, "SELECT last FROM totals") >= last
+
+
+def test_what_redshift_refuses_over_a_stream_is_refused(lab, sql):
+    lab.kinesis.create_stream(StreamName="other", ShardCount=1)
+    stream = 'evdata."ev_stream_data"'
+    for query, reason in (
+        (f"SELECT * FROM {stream} s JOIN evdata.other o ON s.partition_key = o.partition_key", "exactly one stream"),
+        (f"SELECT * FROM {stream} ORDER BY 1", "ORDER BY"),
+        (f"SELECT * FROM {stream} LIMIT 5", "LIMIT"),
+        (f"SELECT DISTINCT partition_key FROM {stream}", "DISTINCT"),
+        (f"SELECT count(DISTINCT partition_key) FROM {stream}", "DISTINCT aggregate"),
+        (f"SELECT row_number() OVER (ORDER BY sequence_number) FROM {stream}", "window function"),
+        (f"SELECT partition_key FROM {stream} UNION ALL SELECT partition_key FROM {stream}", "exactly one stream"),
+        (f"SELECT partition_key FROM {stream} WHERE partition_key IN (SELECT 'a')", "subquery"),
+        (f"SELECT getdate() AS now, partition_key FROM {stream}", "mutable function getdate"),
+    ):
+        error = failed(sql, f"CREATE MATERIALIZED VIEW refused AS {query}")
+        assert error.sqlstate == "0A000" and reason in str(error), (query, error)
+
+
+def test_rows_purged_from_a_view_do_not_come_back(lab, sql):
+    sql.execute(EVENTS.format(options=""))
+    lab.put([event(number) for number in range(100)])
+    sql.execute("REFRESH MATERIALIZED VIEW events")
+    assert sql.execute("DELETE FROM events WHERE station < 3").rowcount == 44
+    sql.execute("CREATE TABLE gone (station int)")
+    sql.execute("INSERT INTO gone VALUES (3), (4)")
+    assert sql.execute("DELETE FROM events USING gone WHERE events.station = gone.station").rowcount == 28
+    assert rows(sql, "SELECT DISTINCT station FROM events ORDER BY 1") == [(5,), (6,)]
+    lab.put([event(0)])
+    sql.execute("REFRESH MATERIALIZED VIEW events")
+    assert rows(sql, "SELECT station, count(*) FROM events GROUP BY 1 ORDER BY 1") == [(0, 1), (5, 14), (6, 14)]
+    sql.execute("TRUNCATE events")
+    assert value(sql, "SELECT count(*) FROM events") == 0
+    lab.server.kill()
+    lab.server.start()
+    lab.kinesis = lab.server.client("kinesis")
+    lab.put([event(1)])
+    with lab.connect() as again:
+        again.execute("REFRESH MATERIALIZED VIEW events")
+        assert rows(again, "SELECT station FROM events") == [(1,)]
+
+
+def test_rows_are_moved_from_a_view_into_a_table(lab, sql):
+    sql.execute(EVENTS.format(options=""))
+    sql.execute("CREATE TABLE kept (kwh decimal(10,2), station int, sequence_number varchar(128), note varchar(10))")
+    lab.put([event(number) for number in range(20)])
+    sql.execute("REFRESH MATERIALIZED VIEW events")
+    assert failed(sql, "ALTER TABLE kept APPEND FROM events").sqlstate == "42804"
+    sql.execute("ALTER TABLE kept APPEND FROM events FILLTARGET")
+    assert rows(sql, "SELECT count(*), sum(kwh), count(note) FROM kept") == [(20, sum(n + 0 for n in range(20)) + 5, 0)]
+    assert value(sql, "SELECT count(*) FROM events") == 0
+
+
+def test_a_chain_from_stream_to_aggregate_stays_fresh_by_itself(lab, sql):
+    sql.execute(EVENTS.format(options="AUTO REFRESH YES"))
+    sql.execute("CREATE TABLE names (station int, name varchar(20))")
+    sql.execute("INSERT INTO names VALUES (1, 'one'), (2, 'two'), (5, 'five')")
+    sql.execute("""CREATE MATERIALIZED VIEW named AUTO REFRESH YES AS
+        SELECT name, kwh FROM events JOIN names ON events.station = names.station WHERE kwh > 1""")
+    sql.execute("CREATE MATERIALIZED VIEW usage AUTO REFRESH YES AS SELECT name, count(*) AS n, sum(kwh) AS kwh FROM named GROUP BY name")
+    sql.execute("CREATE MATERIALIZED VIEW ranked AUTO REFRESH YES AS SELECT name, rank() OVER (ORDER BY n DESC) AS place FROM usage")
+    states = dict(rows(sql, "SELECT name, state FROM svv_mv_info"))
+    assert {name.strip(): state for name, state in states.items()} == {"events": 1, "named": 1, "usage": 1, "ranked": 0}
+    plan = [line for (line,) in rows(sql, "EXPLAIN REFRESH MATERIALIZED VIEW ranked")]
+    assert plan[0] == "Full recomputation, because the query has a window function of ranked"
+    whole = """SELECT name, count(*) AS n, sum(kwh) AS kwh FROM events JOIN names ON events.station = names.station
+        WHERE kwh > 1 GROUP BY name ORDER BY name"""
+    for first in range(0, 300, 100):
+        lab.put([event(number) for number in range(first, first + 100)])
+        becomes(sql, "SELECT count(*) FROM events", [(first + 100,)])
+        assert rows(sql, "SELECT * FROM usage ORDER BY name") == rows(sql, whole)
+        if first == 100:
+            for view in ("events", "named", "usage"):
+                sql.execute(f"REFRESH MATERIALIZED VIEW {view}")
+            assert rows(sql, "SELECT * FROM usage ORDER BY name") == rows(sql, whole)
+            sql.execute("INSERT INTO names VALUES (6, 'six')")
+            assert rows(sql, "SELECT * FROM usage ORDER BY name") == rows(sql, whole)
+    becomes(sql, "SELECT count(*) FROM ranked", [(4,)])
+    sql.execute("DELETE FROM names WHERE name = 'six'")
+    becomes(sql, "SELECT name FROM usage ORDER BY name", [("five",), ("one",), ("two",)])
+    assert rows(sql, "SELECT * FROM usage ORDER BY name") == rows(sql, whole)
+
+
+def test_refreshes_cascade_in_order_and_tell_what_they_did(lab, sql):
+    heard = notices(sql)
+    sql.execute(EVENTS.format(options=""))
+    sql.execute("CREATE MATERIALIZED VIEW twice AS SELECT station, kwh * 2 AS kwh FROM events")
+    sql.execute("CREATE MATERIALIZED VIEW total AS SELECT sum(kwh) AS kwh FROM twice")
+    lab.put([event(number) for number in range(10)])
+    sql.execute("REFRESH MATERIALIZED VIEW twice")
+    assert heard == [
+        "Materialized view twice is already up to date. However, it depends on another materialized view that is not up to date."
+    ]
+    assert rows(sql, "SELECT name, is_stale FROM svv_mv_info WHERE trim(name) = 'events'")[0][1] == "t"
+    sql.execute("REFRESH MATERIALIZED VIEW total CASCADE")
+    assert value(sql, "SELECT kwh FROM total") == 2 * (45 + 2.5)
+    assert heard[-1] == "Materialized view total was incrementally updated successfully."
+    sql.execute("REFRESH MATERIALIZED VIEW total")
+    assert heard[-1] == "Materialized view total is already up to date."
+    order = [name.strip() for (name,) in rows(sql, "SELECT mv_name FROM sys_mv_refresh_history WHERE status LIKE 'Refresh successfully updated MV incrementally' ORDER BY transaction_id")]
+    assert order == ["events", "twice", "total"]
+
+
+def test_views_hold_on_to_what_they_read(lab, sql):
+    sql.execute(EVENTS.format(options=""))
+    sql.execute("CREATE MATERIALIZED VIEW top AS SELECT station FROM events")
+    deps = rows(sql, "SELECT trim(name), trim(ref_name) FROM stv_mv_deps ORDER BY 1")
+    assert deps == [("events", "ev_stream_data"), ("top", "events")]
+    assert failed(sql, "DROP MATERIALIZED VIEW events").sqlstate == "2BP01"
+    assert failed(sql, "DROP MATERIALIZED VIEW events RESTRICT").sqlstate == "2BP01"
+    assert failed(sql, "CREATE OR REPLACE MATERIALIZED VIEW events AS SELECT 1 AS one FROM evdata.ev_stream_data").sqlstate == "2BP01"
+    sql.execute("DROP MATERIALIZED VIEW events CASCADE")
+    assert rows(sql, "SELECT name FROM svv_mv_info") == []
+
+
+def test_a_bad_record_fails_the_refresh_or_is_set_aside_alone(lab, sql):
+    sql.execute(EVENTS.format(options=""))
+    records = [event(number) for number in range(1000)]
+    bad = {17: '{"station": "1", "kwh": "x"}', 500: '{"station": "y", "kwh": "1"}', 999: '{"station": 1, "kwh": "1e9"}'}
+    for place, record in bad.items():
+        records[place] = record
+    given = [number for first in (0, 500) for number in lab.put(records[first:first + 500])]
+    error = failed(sql, "REFRESH MATERIALIZED VIEW events")
+    assert error.sqlstate in ("22P02", "22003")
+    assert value(sql, "SELECT count(*) FROM events") == 0
+    assert value(sql, "SELECT status FROM svl_mv_refresh_status").startswith("Refresh failed.")
+    assert failed(sql, "SET streaming_error_mode TO 'some'").sqlstate == "22023"
+    sql.execute("SET streaming_error_mode TO 'skip'")
+    sql.execute("REFRESH MATERIALIZED VIEW events")
+    assert value(sql, "SELECT count(*) FROM events") == 997
+    wanted = sorted((given[place]["SequenceNumber"], record) for place, record in bad.items())
+    errors = rows(sql, "SELECT position, error_code, error_reason FROM sys_stream_scan_errors ORDER BY position")
+    assert [(position.strip(), code) for position, code, _ in errors] == [(number, 2) for number, _ in wanted]
+    assert all(reason.strip() for _, _, reason in errors)
+    letters = "SELECT sequence_number, from_varbyte(kinesis_data, 'utf-8') FROM tidemill_dead_letters ORDER BY 1"
+    assert rows(sql, letters) == wanted
+    assert rows(sql, "SELECT sum(scanned_rows), sum(skipped_rows) FROM sys_stream_scan_states") == [(1000, 3)]
+    assert value(sql, "SELECT count(*) FROM svl_mv_refresh_status WHERE status LIKE '%Some stream records were skipped'") == 1
+    lab.server.kill()
+    lab.server.start()
+    with lab.connect() as again:
+        assert rows(again, letters) == wanted and value(again, "SELECT count(*) FROM events") == 997
+        again.execute("REFRESH MATERIALIZED VIEW events")
+        assert rows(again, letters) == wanted and value(again, "SELECT count(*) FROM events") == 997
+
+
+def test_the_error_mode_of_a_user_or_the_cluster_holds_for_automatic_refresh(lab, sql):
+    sql.execute("ALTER SYSTEM SET streaming_error_mode TO skip")
+    sql.execute(EVENTS.format(options="AUTO REFRESH YES"))
+    lab.put([event(1), '{"kwh": "x"}', event(2)])
+    becomes(sql, "SELECT count(*) FROM events", [(2,)])
+    assert value(sql, "SELECT count(*) FROM tidemill_dead_letters") == 1
+    sql.execute("ALTER USER awsuser SET streaming_error_mode TO fail")
+    lab.put(['{"kwh": "x"}'])
+    becomes(sql, "SELECT count(*) > 0 FROM svl_mv_refresh_status WHERE status LIKE 'Refresh failed%' AND trim(refresh_type) = 'Auto'", [(True,)])
+    sql.execute("ALTER USER awsuser RESET streaming_error_mode")
+    becomes(sql, "SELECT count(*) FROM tidemill_dead_letters", [(2,)])
+
+
+def test_a_partition_key_too_long_for_its_column_is_always_set_aside(lab, sql):
+    sql.execute("CREATE MATERIALIZED VIEW keys AS SELECT partition_key FROM evdata.ev_stream_data")
+    sql.execute("CREATE MATERIALIZED VIEW bodies AS SELECT kinesis_data FROM evdata.ev_stream_data")
+    lab.kinesis.put_record(StreamName=Lab.STREAM, Data=b"x", PartitionKey="ä" * 200)
+    lab.kinesis.put_record(StreamName=Lab.STREAM, Data=b"x", PartitionKey="ä" * 128)
+    for view in ("keys", "bodies"):
+        sql.execute(f"REFRESH MATERIALIZED VIEW {view}")
+    assert value(sql, "SELECT count(*) FROM keys") == 1 and value(sql, "SELECT count(*) FROM bodies") == 2
+    assert rows(sql, "SELECT trim(mv_name), error_code FROM sys_stream_scan_errors") == [("keys", 1)]
+
+
+def test_privileges_are_asked_for(lab, sql):
+    sql.execute(EVENTS.format(options=""))
+    lab.put([event(1)])
+    sql.execute("REFRESH MATERIALIZED VIEW events")
+    sql.execute(f"CREATE USER analyst PASSWORD '{PASSWORD}'")
+    assert failed(sql, f"CREATE USER analyst PASSWORD '{PASSWORD}'").sqlstate == "42710"
+    assert failed(sql, "CREATE USER weak PASSWORD 'short'").sqlstate == "22023"
+    with lab.connect(user="analyst") as analyst:
+        for denied in (
+            "SELECT * FROM events", "REFRESH MATERIALIZED VIEW events", "DROP MATERIALIZED VIEW events",
+            "ALTER MATERIALIZED VIEW events AUTO REFRESH YES", "TRUNCATE events", "CREATE USER x PASSWORD DISABLE",
+            "CREATE MATERIALIZED VIEW mine AS SELECT * FROM evdata.ev_stream_data", "CREATE SCHEMA mine",
+            "GRANT SELECT ON events TO analyst", "VACUUM events",
+        ):
+            assert failed(analyst, denied).sqlstate == "42501", denied
+        sql.execute("GRANT SELECT ON events TO analyst")
+        assert value(analyst, "SELECT count(*) FROM events") == 1
+        assert failed(analyst, "TRUNCATE events").sqlstate == "42501"
+        sql.execute("REVOKE SELECT ON events FROM analyst")
+        sql.execute("GRANT ALL ON events TO PUBLIC")
+        assert analyst.execute("DELETE FROM events").rowcount == 1
+        sql.execute("ALTER MATERIALIZED VIEW events OWNER TO analyst")
+        analyst.execute("REFRESH MATERIALIZED VIEW events")
+        assert failed(sql, "DROP USER analyst").sqlstate == "2BP01"
+        analyst.execute("DROP MATERIALIZED VIEW events")
+    sql.execute("DROP USER analyst")
+    with pytest.raises(psycopg.OperationalError):
+        lab.connect(user="analyst")
+
+
+@pytest.mark.serve("--flush-interval", "50ms", "--history", "0s")
+def test_storage_stays_healthy_by_itself(lab, sql):
+    sql.execute(EVENTS.format(options="SORTKEY(station) AUTO REFRESH YES"))
+    sql.execute(f"CREATE MATERIALIZED VIEW stations AUTO REFRESH YES AS {GROUPS} GROUP BY 1")
+    for number in range(60):
+        lab.put([event(number)])
+        becomes(sql, "SELECT count(*) FROM events", [(number + 1,)])
+        time.sleep(0.05)
+    data = next((lab.server.data / "clusters").iterdir()) / "data" / "public"
+
+    def files(view: str) -> int:
+        return len(list((data / view).glob("*.parquet")))
+
+    deadline = time.monotonic() + 20
+    while files("events") >= 16 or files("stations") >= 16:
+        assert time.monotonic() < deadline, (files("events"), files("stations"))
+        time.sleep(0.05)
+    sql.execute("VACUUM")
+    assert (files("events"), files("stations")) == (1, 1)
+    assert value(sql, "SELECT count(*) FROM events") == 60 and value(sql, "SELECT sum(n) FROM stations") == 60
+    assert rows(sql, 'SELECT "table", tbl_rows, unsorted FROM svv_table_info ORDER BY 1') == [
+        ("mv_tbl__events__0", 60, 0), ("mv_tbl__stations__0", 7, None),
+    ]
+
+
+def test_the_past_can_be_read(lab, sql):
+    sql.execute("CREATE TABLE t (a int)")
+    sql.execute("INSERT INTO t VALUES (1)")
+    time.sleep(0.01)
+    then = value(sql, "SELECT sysdate")
+    time.sleep(0.01)
+    sql.execute("INSERT INTO t VALUES (2)")
+    sql.execute("DELETE FROM t WHERE a = 1")
+    assert rows(sql, f"SELECT a FROM t AT (TIMESTAMP '{then}')") == [(1,)]
+    assert rows(sql, f"SELECT t.a, now.a FROM t AT (TIMESTAMP '{then}') JOIN t AS now ON now.a > t.a") == [(1, 2)]
+    assert failed(sql, "SELECT a FROM t AT (SNAPSHOT 999)").sqlstate == "22023"
