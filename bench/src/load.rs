@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::client::{Connection, Failure, Signed};
 use crate::requests::{body, put, records, text};
-use crate::{Options, Workload};
+use crate::{Options, Payload, Workload};
 
-/// Different requests that are made before the clock starts, for each connection.
+/// Different requests of text that are made before the clock starts, for each connection.
 const PREPARED: u64 = 32;
 /// Ticks of the kernel's clock a second, in which it counts processes' time.
 const TICKS: f64 = 100.0;
@@ -29,10 +29,10 @@ impl Load {
 
     /// Runs the workload.
     pub async fn run(self) -> Result<Value, Failure> {
-        self.make_stream().await?;
+        make_stream(&self.options).await?;
         let workers = match self.options.workload {
             Workload::Gets => self.getters().await?,
-            Workload::Puts | Workload::Put => self.putters().await?,
+            _ => self.putters().await?,
         };
         let (cpu, began) = (self.cpu_seconds()?, Instant::now());
         let workers: Vec<_> = workers.into_iter().map(tokio::spawn).collect();
@@ -57,32 +57,22 @@ impl Load {
         }))
     }
 
-    async fn make_stream(&self) -> Result<(), Failure> {
-        let options = &self.options;
-        let mut connection = Connection::open(options).await?;
-        let create = json!({ "StreamName": options.stream, "ShardCount": options.shards });
-        // It may exist from a workload before.
-        let _ = connection.call(options, "CreateStream", body(options.format, &create)?).await;
-        let name = body(options.format, &json!({ "StreamName": options.stream }))?;
-        loop {
-            let answer = connection.call(options, "DescribeStreamSummary", name.clone()).await?;
-            if text(&answer, "StreamStatus") == Some(b"ACTIVE") {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
     async fn putters(&self) -> Result<Vec<Worker>, Failure> {
         let mut workers: Vec<Worker> = Vec::new();
-        for connection in 0..self.options.connections as u64 {
+        let connections = self.options.connections as u64;
+        for connection in 0..connections {
             let options = Arc::clone(&self.options);
             let (operation, batch) = match options.workload {
                 Workload::Put => ("PutRecord", 1),
                 _ => ("PutRecords", options.batch as u64),
             };
-            let sign = |number| Signed::new(&options, operation, put(&options, connection * PREPARED + number)?);
-            let prepared = (0..PREPARED).map(sign).collect::<Result<Vec<_>, Failure>>()?;
+            // All connections advance through the numbers together, as time does.
+            let sign = |turn| Signed::new(&options, operation, put(&options, turn * connections + connection)?);
+            let turns = match options.payload {
+                Payload::Text => PREPARED,
+                Payload::Lab => options.records.div_ceil(batch * connections),
+            };
+            let prepared = (0..turns).map(sign).collect::<Result<Vec<_>, Failure>>()?;
             let (mut connection, done) = (Connection::open(&options).await?, Arc::clone(&self.done));
             workers.push(Box::pin(async move {
                 let (mut times, began) = (Vec::new(), Instant::now());
@@ -147,6 +137,22 @@ impl Load {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.options.pid))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no resident memory")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
+    }
+}
+
+/// Makes the stream, unless it exists, and waits until it can be used.
+pub async fn make_stream(options: &Options) -> Result<(), Failure> {
+    let mut connection = Connection::open(options).await?;
+    let create = json!({ "StreamName": options.stream, "ShardCount": options.shards });
+    // It may exist from a workload before.
+    let _ = connection.call(options, "CreateStream", body(options.format, &create)?).await;
+    let name = body(options.format, &json!({ "StreamName": options.stream }))?;
+    loop {
+        let answer = connection.call(options, "DescribeStreamSummary", name.clone()).await?;
+        if text(&answer, "StreamStatus") == Some(b"ACTIVE") {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

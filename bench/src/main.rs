@@ -1,7 +1,8 @@
 //! A Kinesis client that costs little itself: drives one server and prints what it measured as one line of JSON.
-//! `bench/run.py` runs it against Tidemill and its peers.
+//! `bench/run.py` and `bench/views.py` run it against Tidemill and its peers.
 
 mod client;
+mod freshness;
 mod load;
 mod requests;
 
@@ -38,9 +39,18 @@ pub struct Options {
     /// Records of a PutRecords call.
     #[arg(long, default_value_t = 500)]
     pub batch: usize,
-    /// Bytes of a record's data.
+    /// What a record's data is.
+    #[arg(long, value_enum, default_value_t = Payload::Text)]
+    pub payload: Payload,
+    /// Bytes of a record's data, where it is text.
     #[arg(long, default_value_t = 250)]
     pub size: usize,
+    /// Records a second, for `freshness`.
+    #[arg(long, default_value_t = 10_000)]
+    pub rate: u64,
+    /// The SQL endpoint that shows the view `fresh`, for `freshness`.
+    #[arg(long, default_value = "")]
+    pub sql: String,
     /// Stop after so many records.
     #[arg(long, default_value_t = 400_000)]
     pub records: u64,
@@ -70,6 +80,17 @@ pub enum Workload {
     Put,
     /// GetRecords, from the beginning of each shard.
     Gets,
+    /// The time from the acknowledgement of a record to its first appearance in a view.
+    Freshness,
+}
+
+/// What a record's data is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Payload {
+    /// Some text; few different records are repeated.
+    Text,
+    /// An event of the lab; each is another.
+    Lab,
 }
 
 /// How requests are written.
@@ -84,7 +105,10 @@ pub enum Format {
 fn main() -> Result<(), client::Failure> {
     let options = Options::parse();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let measured = runtime.block_on(Load::new(options).run())?;
+    let measured = match options.workload {
+        Workload::Freshness => runtime.block_on(freshness::measure(options))?,
+        _ => runtime.block_on(Load::new(options).run())?,
+    };
     println!("{measured}");
     Ok(())
 }

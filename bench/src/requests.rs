@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_bytes::ByteBuf;
 
 use crate::client::Failure;
-use crate::{Format, Options, Workload};
+use crate::{Format, Options, Payload, Workload};
 
 /// A body in the wanted format.
 pub fn body(format: Format, value: &impl Serialize) -> Result<Vec<u8>, Failure> {
@@ -57,17 +57,54 @@ pub fn put(options: &Options, number: u64) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// A record that is not like another, of text as JSON is.
 fn record(options: &Options, number: u64) -> Record {
-    let mut bytes = format!("{{\"_id\": {number}, \"text\": \"").into_bytes();
-    while bytes.len() < options.size {
-        bytes.push(b'a' + (bytes.len() as u64 * 7 + number) as u8 % 26);
-    }
+    let bytes = match options.payload {
+        Payload::Text => plain_text(number, options.size),
+        Payload::Lab => lab_event(number, options.records),
+    };
     let data = match options.format {
         Format::Json => Data::Text(base64_simd::STANDARD.encode_to_string(&bytes)),
         Format::Cbor => Data::Bytes(ByteBuf::from(bytes)),
     };
     Record { data, partition_key: format!("key-{}", number % 1000) }
+}
+
+/// Text that is not like another, as JSON is.
+fn plain_text(number: u64, size: usize) -> Vec<u8> {
+    let mut bytes = format!("{{\"_id\": {number}, \"text\": \"").into_bytes();
+    while bytes.len() < size {
+        bytes.push(b'a' + (bytes.len() as u64 * 7 + number) as u8 % 26);
+    }
+    bytes
+}
+
+/// Different connection times among the events of a measurement.
+const SECONDS: u64 = 400;
+
+/// An event as the lab's template makes it. Values are spread as random ones are; time goes on with the numbers.
+fn lab_event(number: u64, all: u64) -> Vec<u8> {
+    let spread = |salt: u64| {
+        let mixed = (number ^ salt << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 16
+    };
+    let id = spread(1) << 40 | number;
+    let (a, b, c, d) = (id >> 32 & 0xffff_ffff, id >> 16 & 0xffff, spread(2) & 0xffff, number & 0xffff_ffff);
+    let second = number * SECONDS / all.max(1) % SECONDS;
+    format!(
+        r#"{{ "_id" : "{a:08x}-{b:04x}-4{:03x}-{c:04x}-{:04x}{d:08x}", "clusterID": "{}", "connectionTime": "2026-01-02 03:{:02}:{:02}", "kWhDelivered": "{}.{:02}", "stationID": "{}", "spaceID": "word{}-{}", "timezone": "America/Los_Angeles", "userID": "{}" }}"#,
+        spread(3) & 0xfff,
+        spread(4) & 0xffff,
+        spread(5) % 50 + 1,
+        second / 60,
+        second % 60,
+        spread(6) % 1000,
+        spread(7) % 100,
+        spread(8) % 467 + 1,
+        spread(9) % 500,
+        spread(10) % 20 + 1,
+        spread(11) % 499_001 + 1000,
+    )
+    .into_bytes()
 }
 
 /// The text of a member of an answer.

@@ -14,6 +14,10 @@ pub trait Disk: Send + Sync + Debug {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
     /// Opens `path` for reading and writing.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    /// Opens `path` for reading.
+    fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        self.open(path)
+    }
     /// The paths of the entries of the directory `dir`, in name order.
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>>;
     /// Removes a file.
@@ -24,6 +28,11 @@ pub trait Disk: Send + Sync + Debug {
     fn remove_dir(&self, dir: &Path) -> io::Result<()>;
     /// Makes names created in and removed from `dir` durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Stands before and after a step that makes something durable by other means, such as a database's commit: a disk that
+    /// fails on purpose may fail here.
+    fn checkpoint(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// An open file.
@@ -58,6 +67,10 @@ impl Disk for SystemDisk {
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         Ok(Arc::new(SystemFile(OpenOptions::new().read(true).write(true).open(path)?)))
+    }
+
+    fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(SystemFile(File::open(path)?)))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {

@@ -27,7 +27,7 @@ struct State {
     fault: Option<Fault>,
     /// Bytes that all files together may have.
     capacity: Option<u64>,
-    /// Writes, syncs, creations, removals and truncations so far.
+    /// Writes, syncs, creations, removals, truncations and checkpoints so far.
     operations: u64,
 }
 
@@ -250,6 +250,10 @@ impl Disk for SimulatedDisk {
         let synced: Vec<_> = state.live.iter().filter(|(path, _)| inside(path)).map(|(p, f)| (p.clone(), *f)).collect();
         state.durable.extend(synced);
         Ok(())
+    }
+
+    fn checkpoint(&self) -> io::Result<()> {
+        self.lock().count().map_err(|_| failed())
     }
 }
 

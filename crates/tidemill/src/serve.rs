@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tidemill_aws::{Api, Kinesis};
-use tidemill_clock::{Clock, LockedDir, Random, SystemClock, SystemRandom};
+use tidemill_clock::LockedDir;
 use tidemill_console::Console;
 use tidemill_iam::{Account, Iam};
 use tidemill_postgres::{Listeners, TlsIdentity};
@@ -56,11 +56,10 @@ impl Server {
             std::io::ErrorKind::ResourceBusy => format!("another Tidemill runs on {}", data.display()),
             _ => format!("{}: {error}", data.display()),
         })?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let random: Arc<dyn Random> = Arc::new(SystemRandom);
-        let api = open(options, Arc::clone(&clock), Arc::clone(&random)).await?;
+        let machine = Machine::system();
+        let api = open(options, machine.clone()).await?;
         let stop = CancellationToken::new();
-        let console = Console::new(api.clone(), Arc::clone(&clock), &*random, stop.clone());
+        let console = Console::new(api.clone(), machine.clock, &*machine.random, stop.clone());
         let sign_in = console.sign_in_path();
         let (aws, aws_task) = listen(options.aws_addr, tidemill_aws::router(api.clone()), &stop).await?;
         let (console, console_task) = listen(options.console_addr, console.router(), &stop).await?;
@@ -108,7 +107,8 @@ impl Server {
 }
 
 /// Opens the account's services.
-async fn open(options: &ServeOptions, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Api, Failure> {
+async fn open(options: &ServeOptions, machine: Machine) -> Result<Api, Failure> {
+    let Machine { clock, random, .. } = machine.clone();
     let data = &options.data.data;
     let control = SqliteConnectOptions::new()
         .filename(data.join("control.sqlite"))
@@ -123,7 +123,7 @@ async fn open(options: &ServeOptions, clock: Arc<dyn Clock>, random: Arc<dyn Ran
     let iam = Iam::open(control.clone(), account, root, Arc::clone(&clock), Arc::clone(&random)).await?;
     let iam = Arc::new(iam);
     let streams =
-        Streams::open(control.clone(), data.join("streams"), Machine::system(), options.transition_time).await?;
+        Streams::open(control.clone(), data.join("streams"), machine.clone(), options.transition_time).await?;
     let kinesis = Arc::new(Kinesis::new(options.enforce_limits));
     let tls = TlsIdentity::load_or_create(&data.join("tls"))?;
     let endpoints = Arc::new(Listeners::new(options.postgres_addr, tls));
@@ -133,8 +133,7 @@ async fn open(options: &ServeOptions, clock: Arc<dyn Clock>, random: Arc<dyn Ran
         Arc::clone(&iam),
         Arc::clone(&streams),
         StorageSettings { history: options.history, flush_interval: options.flush_interval },
-        Arc::clone(&clock),
-        random,
+        machine,
         endpoints,
     )
     .await?;

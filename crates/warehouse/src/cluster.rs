@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use md5::{Digest, Md5};
 use tidemill_clock::{Clock, hex};
 use tidemill_iam::RoleArn;
+use tidemill_stream::Machine;
 
 use crate::clusters::{Roles, StorageSettings};
 use crate::error::{ErrorKind, Result, SqlError};
@@ -41,7 +42,7 @@ pub(crate) struct Admin {
 /// What a cluster runs on.
 pub(crate) struct Surroundings {
     pub(crate) roles: RoleChecker,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) machine: Machine,
     pub(crate) slices: usize,
     pub(crate) storage: StorageSettings,
 }
@@ -55,12 +56,13 @@ impl Cluster {
         associated: Roles,
         surroundings: Surroundings,
     ) -> Result<Arc<Self>> {
-        let Surroundings { roles, clock, slices, storage } = surroundings;
-        let store = Arc::new(Store::open(dir, Arc::clone(&clock), storage.history).await?);
+        let Surroundings { roles, machine, slices, storage } = surroundings;
+        let clock = Arc::clone(&machine.clock);
+        let store = Arc::new(Store::open(dir, machine.clone(), storage.history).await?);
         if store.read_view().snapshot.users.is_empty() {
             found(&store, admin).await?;
         }
-        let engine = Engine::new()?;
+        let engine = Engine::new(machine.disk)?;
         let compiler = ViewCompiler { store: Arc::clone(&store), engine: engine.clone(), roles: roles.clone() };
         let planner = engine.scanner();
         let views =

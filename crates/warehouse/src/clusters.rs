@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
-use tidemill_clock::{Clock, Random, Timestamp};
+use tidemill_clock::Timestamp;
 use tidemill_iam::{Iam, RoleArn};
-use tidemill_stream::Streams;
+use tidemill_stream::{Machine, Streams};
 
 use crate::cluster::{Admin, Cluster, Surroundings, password_hash};
 use crate::error::SqlError;
@@ -128,8 +128,7 @@ pub struct Clusters {
     dir: PathBuf,
     roles: RoleChecker,
     storage: StorageSettings,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
+    machine: Machine,
     endpoints: OnceLock<Arc<dyn Endpoints>>,
     /// By name. Held for look-ups and single changes only.
     running: RwLock<BTreeMap<String, Running>>,
@@ -149,21 +148,19 @@ struct Kept {
 
 impl Clusters {
     /// Opens the clusters that `control` knows, with their data below `dir`.
-    #[expect(clippy::too_many_arguments, reason = "each is a part of the process that is given once")]
     pub async fn open(
         control: SqlitePool,
         dir: PathBuf,
         iam: Arc<Iam>,
         streams: Arc<Streams>,
         storage: StorageSettings,
-        clock: Arc<dyn Clock>,
-        random: Arc<dyn Random>,
+        machine: Machine,
         endpoints: Arc<dyn Endpoints>,
     ) -> Result<Arc<Self>, ClusterError> {
         sqlx::raw_sql(SCHEMA).execute(&control).await?;
         let roles = RoleChecker { iam, streams };
         let endpoints = OnceLock::from(endpoints);
-        let clusters = Self { control, dir, roles, storage, clock, random, endpoints, running: RwLock::default() };
+        let clusters = Self { control, dir, roles, storage, machine, endpoints, running: RwLock::default() };
         for kept in clusters.kept().await? {
             if kept.deleting {
                 clusters.remove(&kept.info.id).await?;
@@ -189,14 +186,14 @@ impl Clusters {
         }
         let admin = Admin { name: new.admin.clone(), md5: password_hash(&new.admin, &new.password) };
         let info = ClusterInfo {
-            id: self.random.hex(16),
+            id: self.machine.random.hex(16),
             name: new.name.clone(),
             node_type: new.node_type.clone(),
             nodes: new.nodes,
             admin: new.admin.clone(),
             address: SocketAddr::from(([127, 0, 0, 1], new.port)),
             roles: new.roles.clone(),
-            created: self.clock.now(),
+            created: self.machine.clock.now(),
         };
         self.insert(&info, &admin).await?;
         match self.launch(info.clone(), &admin, new.port).await {
@@ -280,7 +277,7 @@ impl Clusters {
     async fn launch(&self, mut info: ClusterInfo, admin: &Admin, port: u16) -> Result<ClusterInfo, ClusterError> {
         let surroundings = Surroundings {
             roles: self.roles.clone(),
-            clock: Arc::clone(&self.clock),
+            machine: self.machine.clone(),
             slices: slices(&info.node_type, info.nodes),
             storage: self.storage,
         };

@@ -94,7 +94,7 @@ async fn api(key: AccessKey) -> Result<Api, Box<dyn std::error::Error>> {
     let iam = Arc::new(Iam::open(control.clone(), account, key, Arc::clone(&clock), Arc::clone(&random)).await?);
     let machine =
         Machine { clock: Arc::clone(&clock), disk: Arc::new(SimulatedDisk::default()), random: Arc::clone(&random) };
-    let streams = Streams::open(control.clone(), "/streams".into(), machine, Duration::ZERO).await?;
+    let streams = Streams::open(control.clone(), "/streams".into(), machine.clone(), Duration::ZERO).await?;
     let kinesis = Arc::new(Kinesis::new(false));
     let clusters_dir = tempfile::tempdir()?.keep();
     let (of_iam, of_streams) = (Arc::clone(&iam), Arc::clone(&streams));
@@ -104,8 +104,7 @@ async fn api(key: AccessKey) -> Result<Api, Box<dyn std::error::Error>> {
         of_iam,
         of_streams,
         StorageSettings::default(),
-        Arc::clone(&clock),
-        random,
+        machine,
         Arc::new(NoEndpoints),
     )
     .await?;

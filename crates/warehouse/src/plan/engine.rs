@@ -6,10 +6,12 @@ use datafusion::catalog::CatalogProviderList;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::context::{SessionConfig, SessionState};
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::optimizer::Analyzer;
+use tidemill_clock::Disk;
 
 use super::DATABASE;
 use super::averages::RedshiftAverages;
@@ -18,6 +20,7 @@ use super::fuse::FuseJsonPaths;
 use super::super_planner::SuperNavigation;
 use super::type_planner::RedshiftTypes;
 use crate::error::Result;
+use crate::storage::{DataFiles, URL};
 use crate::{functions, system};
 
 /// Part of the machine's memory that queries of a cluster may use together.
@@ -32,7 +35,8 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new() -> Result<Self> {
+    /// An engine that reads data files from `disk`.
+    pub(crate) fn new(disk: Arc<dyn Disk>) -> Result<Self> {
         let mut config = SessionConfig::new().with_default_catalog_and_schema(DATABASE, "public");
         let options = config.options_mut();
         options.sql_parser.enable_ident_normalization = false;
@@ -42,6 +46,8 @@ impl Engine {
         options.execution.parquet.schema_force_view_types = true;
         options.catalog.create_default_catalog_and_schema = false;
         let runtime = RuntimeEnvBuilder::new().with_memory_limit(memory(), MEMORY_FRACTION).build_arc()?;
+        let files = ObjectStoreUrl::parse(URL)?;
+        runtime.register_object_store(files.as_ref(), Arc::new(DataFiles::new(disk)));
         let mut analyzer_rules = Analyzer::new().rules;
         analyzer_rules.insert(0, Arc::new(RedshiftCasts));
         analyzer_rules.insert(1, Arc::new(RedshiftAverages));

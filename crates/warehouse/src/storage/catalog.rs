@@ -2,10 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use tidemill_clock::{Clock, Timestamp};
+use tidemill_clock::Timestamp;
+use tidemill_stream::Machine;
 use uuid::Uuid;
 
 use super::ducklake::{Entry, History, Loader, Record};
@@ -23,7 +25,9 @@ const MAIN: &str = "main";
 #[derive(Debug)]
 pub(super) struct Catalog {
     pool: SqlitePool,
-    clock: Arc<dyn Clock>,
+    machine: Machine,
+    /// Set when a commit has failed: whether it is durable is unknown, so nothing may be built on either.
+    poisoned: AtomicBool,
 }
 
 /// A catalog as it was left.
@@ -34,7 +38,7 @@ pub(in crate::storage) struct Loaded {
 }
 
 impl Catalog {
-    pub(super) async fn open(path: &Path, data: &Path, clock: Arc<dyn Clock>) -> Result<(Self, Loaded)> {
+    pub(super) async fn open(path: &Path, data: &Path, machine: Machine) -> Result<(Self, Loaded)> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -42,7 +46,7 @@ impl Catalog {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(30));
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
-        let catalog = Self { pool, clock };
+        let catalog = Self { pool, machine, poisoned: AtomicBool::new(false) };
         let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name = 'tidemill_format'")
             .fetch_one(&catalog.pool)
             .await?;
@@ -63,6 +67,11 @@ impl Catalog {
         changes: &[Change],
         (next_id, next_file): (i64, i64),
     ) -> Result<()> {
+        if self.poisoned.load(Ordering::Relaxed) {
+            let message = "a commit of the catalog has failed, and what became of it is unknown";
+            return Err(SqlError::new(ErrorKind::Io, message).with_hint("Start the server again."));
+        }
+        self.machine.disk.checkpoint()?;
         let mut transaction = self.pool.begin().await?;
         let mut record = Record::new(&mut transaction, before, after);
         for change in changes {
@@ -70,8 +79,12 @@ impl Catalog {
         }
         let entry = Entry { time: self.now(), next_id, next_file };
         record.snapshot(entry).await?;
-        transaction.commit().await?;
-        Ok(())
+        let committed = transaction.commit().await.map_err(SqlError::from);
+        let committed = committed.and_then(|()| Ok(self.machine.disk.checkpoint()?));
+        if committed.is_err() {
+            self.poisoned.store(true, Ordering::Relaxed);
+        }
+        committed
     }
 
     pub(super) async fn dead_letters(&self) -> Result<Vec<(i64, Arc<DeadLetter>)>> {
@@ -135,7 +148,7 @@ impl Catalog {
     }
 
     fn now(&self) -> String {
-        time_text(self.clock.now())
+        time_text(self.machine.clock.now())
     }
 }
 

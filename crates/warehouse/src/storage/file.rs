@@ -1,6 +1,5 @@
 //! Parquet data files: writing them, and what the catalog knows of each.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,8 +11,10 @@ use datafusion_functions_aggregate_common::min_max::{max_batch, min_batch};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
+use tidemill_clock::{Disk, Timestamp};
 use uuid::Uuid;
 
 use super::{Column, Relation};
@@ -52,31 +53,31 @@ pub(crate) struct ColumnStats {
 /// Writes the rows of one relation into files. Blocking.
 #[derive(Debug)]
 pub(crate) struct FileWriter {
+    disk: Arc<dyn Disk>,
+    /// A name for the next file.
+    name: String,
     dir: PathBuf,
     columns: Vec<Column>,
     sort: Vec<usize>,
 }
 
 impl FileWriter {
-    /// A writer for `relation`, whose files are in `dir`.
-    pub(crate) fn new(dir: PathBuf, relation: &Relation) -> Self {
-        Self { dir, columns: relation.stored().to_vec(), sort: relation.stored_sort() }
+    /// A writer for one file of `relation`, whose files are in `dir`.
+    pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, now: Timestamp, relation: &Relation) -> Self {
+        let name = format!("{}.parquet", Uuid::new_v7(uuid_time(now)));
+        Self { disk, name, dir, columns: relation.stored().to_vec(), sort: relation.stored_sort() }
     }
 
     /// Writes `rows`, sorted by the sort key, as the file `id`. Durable on return.
-    pub(crate) fn write(&self, id: i64, rows: &RecordBatch) -> Result<DataFile> {
-        std::fs::create_dir_all(&self.dir)?;
-        let name = format!("{}.parquet", Uuid::now_v7());
-        let path = self.dir.join(&name);
+    pub(crate) fn write(self, id: i64, rows: &RecordBatch) -> Result<DataFile> {
         let rows = self.sorted(rows)?;
-        let file = File::create_new(&path)?;
-        let options = ArrowWriterOptions::new().with_properties(self.properties()?).with_skip_arrow_metadata(true);
-        let mut writer = ArrowWriter::try_new_with_options(file.try_clone()?, self.file_schema(), options)?;
-        writer.write(&RecordBatch::try_new(self.file_schema(), rows.columns().to_vec())?)?;
-        let metadata = writer.close()?;
-        file.sync_all()?;
-        File::open(&self.dir)?.sync_all()?;
-        let bytes = file.metadata()?.len() as i64;
+        let (bytes, metadata) = self.encode(&rows)?;
+        let path = self.dir.join(&self.name);
+        self.disk.create_dir(&self.dir)?;
+        let file = self.disk.create(&path)?;
+        file.write_at(&bytes, 0)?;
+        file.sync_data()?;
+        self.disk.sync_dir(&self.dir)?;
         let sizes = |column: usize| {
             metadata.row_groups().iter().map(|group| group.column(column).compressed_size()).sum::<i64>()
         };
@@ -84,13 +85,22 @@ impl FileWriter {
         let stats = stats.map(|(place, (column, values))| column_stats(column, values, sizes(place)));
         Ok(DataFile {
             id,
-            path: name,
             records: rows.num_rows() as i64,
-            bytes,
-            footer: footer_length(&path)?,
+            bytes: bytes.len() as i64,
+            footer: footer_length(&bytes),
             row_id_start: 0,
             stats: stats.collect::<Result<_>>()?,
+            path: self.name,
         })
+    }
+
+    fn encode(&self, rows: &RecordBatch) -> Result<(Vec<u8>, ParquetMetaData)> {
+        let options = ArrowWriterOptions::new().with_properties(self.properties()?).with_skip_arrow_metadata(true);
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new_with_options(&mut bytes, self.file_schema(), options)?;
+        writer.write(&RecordBatch::try_new(self.file_schema(), rows.columns().to_vec())?)?;
+        let metadata = writer.close()?;
+        Ok((bytes, metadata))
     }
 
     fn sorted(&self, rows: &RecordBatch) -> Result<RecordBatch> {
@@ -141,10 +151,18 @@ fn is_bound(value: &ScalarValue) -> bool {
 }
 
 /// The length of a Parquet file's footer, which its last eight bytes tell.
-fn footer_length(path: &Path) -> Result<i64> {
-    use std::os::unix::fs::FileExt;
-    let file = File::open(path)?;
-    let mut length = [0; 4];
-    file.read_exact_at(&mut length, file.metadata()?.len() - 8)?;
-    Ok(i64::from(u32::from_le_bytes(length)))
+fn footer_length(file: &[u8]) -> i64 {
+    let length = file.last_chunk::<8>().map(|[a, b, c, d, ..]| u32::from_le_bytes([*a, *b, *c, *d]));
+    i64::from(length.unwrap_or_default())
+}
+
+/// When a data file was begun, as its name tells; none if it is not one.
+pub(super) fn begun(path: &Path) -> Option<Timestamp> {
+    let (seconds, nanos) = Uuid::parse_str(path.file_stem()?.to_str()?).ok()?.get_timestamp()?.to_unix();
+    Some(Timestamp::from_millis(seconds as i64 * 1000 + i64::from(nanos / 1_000_000)))
+}
+
+fn uuid_time(now: Timestamp) -> uuid::Timestamp {
+    let millis = now.millis().unsigned_abs();
+    uuid::Timestamp::from_unix(uuid::NoContext, millis / 1000, (millis % 1000) as u32 * 1_000_000)
 }

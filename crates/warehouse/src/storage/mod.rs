@@ -10,6 +10,7 @@ mod file;
 mod grants;
 mod hot;
 mod letters;
+mod object_store;
 mod snapshot;
 mod store;
 mod table;
@@ -20,6 +21,7 @@ pub(crate) use file::{DataFile, FileWriter};
 pub(crate) use grants::{DATABASE_ID, Grants, PUBLIC, Privilege};
 pub(crate) use hot::{HotRows, Part, Positions};
 pub(crate) use letters::DeadLetter;
+pub(crate) use object_store::{DataFiles, URL};
 pub(crate) use snapshot::{
     Base, Column, DerivedView, DistStyle, ExternalSchema, Layout, Relation, RelationKind, SchemaEntry, Snapshot,
     StreamingView, User,

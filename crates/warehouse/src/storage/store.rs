@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use tidemill_clock::{Clock, Timestamp};
+use tidemill_clock::{Disk, Timestamp};
+use tidemill_stream::Machine;
 use tokio::sync::{Mutex, watch};
 
 use super::catalog::Catalog;
+use super::file::begun;
 use super::{Change, DataFile, DeadLetter, FileWriter, HotRows, Relation, RelationKind, Snapshot};
 use crate::error::{ErrorKind, Result, SqlError};
 
@@ -61,6 +63,7 @@ impl ReadView {
 #[derive(Debug)]
 pub(crate) struct Store {
     catalog: Catalog,
+    machine: Machine,
     data: PathBuf,
     history: Duration,
     opened: Timestamp,
@@ -76,11 +79,11 @@ pub(crate) struct Store {
 
 impl Store {
     /// Opens the store in `dir`, which is created if need be. Files that were replaced are kept for `history`.
-    pub(crate) async fn open(dir: &Path, clock: Arc<dyn Clock>, history: Duration) -> Result<Self> {
+    pub(crate) async fn open(dir: &Path, machine: Machine, history: Duration) -> Result<Self> {
         std::fs::create_dir_all(dir)?;
-        let opened = clock.now();
+        let opened = machine.clock.now();
         let data = std::path::absolute(dir.join("data"))?;
-        let (catalog, loaded) = Catalog::open(&dir.join("catalog.sqlite"), &data, clock).await?;
+        let (catalog, loaded) = Catalog::open(&dir.join("catalog.sqlite"), &data, machine.clone()).await?;
         let hot = loaded.snapshot.relations.values().filter_map(|relation| {
             let view = relation.streaming()?;
             Some((relation.id, Arc::new(HotRows::starting_at(view.positions.clone()))))
@@ -88,6 +91,7 @@ impl Store {
         let hot = Arc::new(hot.collect());
         Ok(Self {
             catalog,
+            machine,
             data,
             history,
             opened,
@@ -119,9 +123,10 @@ impl Store {
         self.next_file.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A writer of files of `relation`.
+    /// A writer of one file of `relation`.
     pub(crate) fn writer(&self, relation: &Relation) -> FileWriter {
-        FileWriter::new(self.dir_of(relation), relation)
+        let Machine { clock, disk, .. } = &self.machine;
+        FileWriter::new(Arc::clone(disk), self.dir_of(relation), clock.now(), relation)
     }
 
     /// Where the files of `relation` are.
@@ -180,15 +185,19 @@ impl Store {
     /// named. Takes the time by which it was to be removed.
     pub(crate) async fn remove_old(&self, now: Timestamp) -> Result<()> {
         let _committing = self.commit.lock().await;
-        for path in self.catalog.history().forget_before(now.minus(self.history)).await? {
-            remove(&self.data.join(path))?;
-        }
-        let named = self.catalog.history().named_files().await?;
-        let data = self.data.clone();
+        let history = self.catalog.history();
+        let forgotten = history.forget_before(now.minus(self.history)).await?;
+        let named = history.named_files().await?.into_iter().map(|path| self.data.join(path)).collect();
+        let relations: Vec<PathBuf> =
+            self.read().snapshot.relations.values().map(|relation| self.dir_of(relation)).collect();
+        let (disk, data) = (Arc::clone(&self.machine.disk), self.data.clone());
         // What this process has written may be named yet; what an earlier one has left behind never is.
         let horizon = self.opened.max(now.minus(LONGEST_WRITE));
-        let walk = move || remove_orphans(&data, &named, horizon);
-        tokio::task::spawn_blocking(walk).await.map_err(|error| SqlError::new(ErrorKind::Io, error.to_string()))?
+        let clean = move || {
+            forgotten.iter().try_for_each(|path| remove(&*disk, &data.join(path)))?;
+            relations.iter().try_for_each(|dir| remove_orphans(&*disk, dir, &named, horizon))
+        };
+        tokio::task::spawn_blocking(clean).await.map_err(|error| SqlError::new(ErrorKind::Io, error.to_string()))?
     }
 
     /// Closes the catalog's database.
@@ -242,40 +251,24 @@ impl Store {
     }
 }
 
-fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
+fn remove(disk: &dyn Disk, path: &Path) -> Result<()> {
+    match disk.remove(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
 }
 
-/// Removes files older than `horizon` below `data` that are not named, and the directories that become empty.
-fn remove_orphans(data: &Path, named: &HashSet<PathBuf>, horizon: Timestamp) -> Result<()> {
-    for schema in entries(data)? {
-        for relation in entries(&schema)? {
-            for file in entries(&relation)? {
-                let is_named = file.strip_prefix(data).is_ok_and(|path| named.contains(path));
-                if !is_named && modified(&file)? < horizon {
-                    remove(&file)?;
-                }
-            }
-            // Fails while there is something in it, as it should.
-            let _ = std::fs::remove_dir(&relation);
+/// Removes files in `dir` that were begun before `horizon` and are not named.
+fn remove_orphans(disk: &dyn Disk, dir: &Path, named: &HashSet<PathBuf>, horizon: Timestamp) -> Result<()> {
+    let files = match disk.list(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        files => files?,
+    };
+    for file in files {
+        let is_old = begun(&file).is_some_and(|begun| begun < horizon);
+        if is_old && !named.contains(&file) {
+            remove(disk, &file)?;
         }
     }
     Ok(())
-}
-
-fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
-    match std::fs::read_dir(dir) {
-        Ok(entries) => Ok(entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn modified(file: &Path) -> Result<Timestamp> {
-    let modified = std::fs::metadata(file)?.modified()?;
-    let since_epoch = modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Ok(Timestamp::from_millis(since_epoch.as_millis() as i64))
 }

@@ -101,7 +101,7 @@ impl StoredTable {
         }
         let files: FileGroup = self.files.iter().map(|file| self.file(file)).collect::<Vec<_>>().into();
         let groups = files.split_files(state.config().target_partitions());
-        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
+        let config = FileScanConfigBuilder::new(ObjectStoreUrl::parse(super::object_store::URL)?, Arc::new(source))
             .with_file_groups(groups)
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)

@@ -1,0 +1,4 @@
+//! Tests of clusters through their public interface.
+
+mod simulation;
+mod world;
