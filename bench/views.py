@@ -121,12 +121,12 @@ def backlog(tidemill: Tidemill, records: int) -> list[tuple]:
     rows = []
     for name, view in (("typed view", typed_view("typed")), ("SUPER view", super_view("document"))):
         tidemill.sql.execute(view)
-        cpu = tidemill.cpu()
+        began = tidemill.cpu()
         seconds = timed(lambda: tidemill.sql.execute(f"REFRESH MATERIALIZED VIEW {view.split()[3]}"))
-        cpu = tidemill.cpu() - cpu
+        cpu = tidemill.cpu() - began
         flushed = seconds + timed(lambda: tidemill.sql.execute(f"ANALYZE {view.split()[3]}"))
         rows.append((name, "tidemill", records / seconds, cpu / records * 1e6))
-        rows.append((f"{name}, files flushed", "tidemill", records / flushed, (tidemill.cpu() - cpu) / records * 1e6))
+        rows.append((f"{name}, files flushed", "tidemill", records / flushed, (tidemill.cpu() - began) / records * 1e6))
     return rows
 
 

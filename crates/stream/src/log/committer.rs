@@ -28,7 +28,7 @@ const BLOCK_BYTES: usize = 16 << 20;
 #[derive(Debug)]
 pub(super) enum Command {
     Append { batch: Batch, done: oneshot::Sender<Result<Appended>>, room: OwnedSemaphorePermit },
-    Close { shards: Vec<ShardId>, done: oneshot::Sender<Vec<u64>> },
+    Close { shards: Vec<ShardId>, done: oneshot::Sender<Result<Vec<u64>>> },
     Reopen(Vec<ShardId>),
     Forget(Vec<ShardId>),
     Expire { horizon: Timestamp, keep_from: u64 },
@@ -170,10 +170,7 @@ impl Committer {
         match command {
             Command::Append { .. } => unreachable!("appends are drained into the batch"),
             Command::Close { shards, done } => {
-                let index = self.index.read();
-                let ends = shards.iter().map(|shard| index.shard(*shard).map_or(1, |shard| shard.next)).collect();
-                drop(index);
-                self.closed.extend(shards);
+                let ends = self.close(shards);
                 // A caller that went away has spawned what it needs.
                 let _ = done.send(ends);
             }
@@ -186,6 +183,19 @@ impl Committer {
                 }
             }
         }
+    }
+
+    /// Takes no more records for shards. Returns where they end, which nobody knows once a sync has failed: what was written
+    /// may be there after the next start.
+    fn close(&mut self, shards: Vec<ShardId>) -> Result<Vec<u64>> {
+        if let Some(why) = &self.poison {
+            return Err(StreamError::Poisoned(why.clone()));
+        }
+        let index = self.index.read();
+        let ends = shards.iter().map(|shard| index.shard(*shard).map_or(1, |shard| shard.next)).collect();
+        drop(index);
+        self.closed.extend(shards);
+        Ok(ends)
     }
 
     fn commit(&mut self, pending: Vec<Pending>) {

@@ -108,7 +108,7 @@ impl Log {
     pub(crate) async fn close(&self, shards: Vec<ShardId>) -> Result<Vec<u64>> {
         let (done, ends) = oneshot::channel();
         self.queue.send(Command::Close { shards, done }).await.map_err(|_| closed())?;
-        ends.await.map_err(|_| closed())
+        ends.await.map_err(|_| closed())?
     }
 
     /// Lets shards take records again whose closing came to nothing.

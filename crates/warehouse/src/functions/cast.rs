@@ -24,11 +24,6 @@ pub(crate) fn cast_to(value: Expr, to: SqlType) -> Expr {
     ScalarUDF::from(Cast { to, signature: Signature::any(1, Volatility::Immutable) }).call(vec![value])
 }
 
-/// JSON text that is known to be SUPER already.
-pub(crate) fn as_super(json: Expr) -> Expr {
-    ScalarUDF::from(AsSuper { signature: Signature::any(1, Volatility::Immutable) }).call(vec![json])
-}
-
 /// Converts values that are stored into a column: what does not fit is an error, except blanks at the end.
 pub(crate) fn assign(values: &ArrayRef, from: SqlType, to: SqlType) -> Result<ArrayRef> {
     let (SqlType::Varchar(length) | SqlType::Char(length)) = to else { return cast(values, from, to) };
@@ -42,33 +37,6 @@ pub(crate) fn assign(values: &ArrayRef, from: SqlType, to: SqlType) -> Result<Ar
         return Err(SqlError::new(ErrorKind::StringDataRightTruncation, message).into_engine());
     }
     Ok(cut(&text, length as usize))
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct AsSuper {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for AsSuper {
-    fn name(&self) -> &str {
-        "as_super"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(SqlType::Super.arrow())
-    }
-
-    fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        Ok(SqlType::Super.field_ref("as_super"))
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        Ok(args.args[0].clone())
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -18,10 +18,10 @@ use std::sync::Arc;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 pub(crate) use average::average;
-pub(crate) use cast::{as_super, assign, cast_to};
+pub(crate) use cast::{assign, cast_to};
 pub(crate) use function::Function;
 pub(crate) use json::EXTRACT_PATH_TEXT;
-pub(crate) use path::{Form, JsonPath, JsonPaths};
+pub(crate) use path::{Form, JsonPath, JsonPaths, PathField};
 use single_value::single_value;
 pub(crate) use super_value::{SUPER_GET, Step, navigate};
 

@@ -10,12 +10,13 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray, String
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 use sonic_rs::{JsonValueTrait, LazyValue, PointerNode, PointerTree};
 
 use super::super_value::Step;
 use crate::error::{ErrorKind, SqlError};
+use crate::types::{MAX_VARCHAR, SqlType};
 
 /// What to take and how to show it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,13 +48,56 @@ impl JsonPaths {
         Self { paths, null_if_invalid, signature: Signature::exact(vec![DataType::Utf8View], Volatility::Immutable) }
     }
 
-    /// The name of the field that holds path number `index`.
-    pub(crate) fn field_name(index: usize) -> String {
-        format!("c{index}")
+    fn fields(&self) -> Fields {
+        (0..self.paths.len()).map(|index| Field::new(format!("path_{index}"), DataType::Utf8View, true)).collect()
+    }
+}
+
+/// The values of one path in what [`JsonPaths`] gives. It is not the engine's access to a field of a struct, because the engine
+/// moves that one towards the data, and with it the taking of the paths, once for each of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct PathField {
+    index: usize,
+    form: Form,
+    signature: Signature,
+}
+
+impl PathField {
+    /// Takes path number `index`, whose values are of this form.
+    pub(crate) fn new(index: usize, form: Form) -> Self {
+        Self { index, form, signature: Signature::any(1, Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for PathField {
+    fn name(&self) -> &str {
+        "path_field"
     }
 
-    fn fields(&self) -> Fields {
-        (0..self.paths.len()).map(|index| Field::new(Self::field_name(index), DataType::Utf8View, true)).collect()
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8View)
+    }
+
+    fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let sql_type = match self.form {
+            Form::Text => SqlType::Varchar(MAX_VARCHAR),
+            Form::Json => SqlType::Super,
+        };
+        Ok(sql_type.field_ref(self.name()))
+    }
+
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        let argument = args.first().map(|argument| argument.schema_name().to_string()).unwrap_or_default();
+        Ok(format!("path_field({argument}, {})", self.index))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let paths = args.args[0].to_array(args.number_rows)?;
+        Ok(ColumnarValue::Array(Arc::clone(paths.as_struct().column(self.index))))
     }
 }
 
@@ -75,7 +119,7 @@ impl ScalarUDFImpl for JsonPaths {
     }
 
     /// Paths are part of the function, so they belong in its name.
-    fn schema_name(&self, args: &[datafusion::logical_expr::Expr]) -> Result<String> {
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
         let argument = args.first().map(|argument| argument.schema_name().to_string()).unwrap_or_default();
         Ok(format!("json_paths({argument}, {:?}, {})", self.paths, self.null_if_invalid))
     }

@@ -5,13 +5,12 @@
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result, ScalarValue};
-use datafusion::functions::core::expr_fn::get_field;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-use crate::functions::{EXTRACT_PATH_TEXT, Form, JsonPath, JsonPaths, SUPER_GET, Step};
+use crate::functions::{EXTRACT_PATH_TEXT, Form, JsonPath, JsonPaths, PathField, SUPER_GET, Step};
 
 #[derive(Debug)]
 pub(super) struct FuseJsonPaths;
@@ -95,12 +94,7 @@ fn replace(expr: Expr, groups: &[Group]) -> Result<Transformed<Expr>> {
     let place = group.and_then(|group| Some((group, groups[group].paths.iter().position(|other| *other == path)?)));
     let Some((group, place)) = place else { return Ok(Transformed::no(expr)) };
     let fused = Expr::Column(Column::new_unqualified(Group::alias(group)));
-    let value = get_field(fused, JsonPaths::field_name(place));
-    let value = match path.form {
-        Form::Text => value,
-        // The field has lost its type on the way through the struct.
-        Form::Json => crate::functions::as_super(value),
-    };
+    let value = ScalarUDF::from(PathField::new(place, path.form)).call(vec![fused]);
     Ok(Transformed::new(value, true, TreeNodeRecursion::Jump))
 }
 

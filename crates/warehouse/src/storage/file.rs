@@ -1,9 +1,10 @@
 //! Parquet data files: writing them, and what the catalog knows of each.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
@@ -95,7 +96,7 @@ impl FileWriter {
     }
 
     fn encode(&self, rows: &RecordBatch) -> Result<(Vec<u8>, ParquetMetaData)> {
-        let options = ArrowWriterOptions::new().with_properties(self.properties()?).with_skip_arrow_metadata(true);
+        let options = ArrowWriterOptions::new().with_properties(self.properties(rows)?).with_skip_arrow_metadata(true);
         let mut bytes = Vec::new();
         let mut writer = ArrowWriter::try_new_with_options(&mut bytes, self.file_schema(), options)?;
         writer.write(&RecordBatch::try_new(self.file_schema(), rows.columns().to_vec())?)?;
@@ -121,7 +122,7 @@ impl FileWriter {
         Arc::new(Schema::new(self.columns.iter().map(field).collect::<Vec<_>>()))
     }
 
-    fn properties(&self) -> Result<WriterProperties> {
+    fn properties(&self, rows: &RecordBatch) -> Result<WriterProperties> {
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
             .set_max_row_group_row_count(Some(ROW_GROUP));
@@ -132,8 +133,28 @@ impl FileWriter {
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path, Encoding::DELTA_BYTE_ARRAY);
         }
+        for (column, values) in self.columns.iter().zip(rows.columns()) {
+            if column.name != "sequence_number" && are_distinct(values) {
+                let path = ColumnPath::from(column.name.as_str());
+                properties = properties.set_column_bloom_filter_enabled(path, true);
+            }
+        }
         Ok(properties.build())
     }
+}
+
+/// Whether nearly every text of a column differs from the others, by a sample of them: then a look-up of one is worth a
+/// filter that says which row groups cannot have it.
+fn are_distinct(values: &ArrayRef) -> bool {
+    const SAMPLE: usize = 1000;
+    let Some(texts) = values.as_string_view_opt() else { return false };
+    let sample = texts.iter().step_by((texts.len() / SAMPLE).max(1)).flatten();
+    let (mut seen, mut count) = (HashSet::new(), 0);
+    for text in sample.filter(|text| text.len() <= LONGEST_BOUND) {
+        seen.insert(text);
+        count += 1;
+    }
+    count >= SAMPLE / 2 && seen.len() * 10 >= count * 9
 }
 
 fn column_stats(column: &Column, values: &ArrayRef, bytes: i64) -> Result<ColumnStats> {

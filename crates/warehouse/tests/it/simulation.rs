@@ -85,6 +85,7 @@ impl History {
                 let at = self.world.disk.operations() + self.random.random_range(0..14);
                 let (torn, lasting) = (self.random.random(), self.random.random_bool(0.7));
                 self.world.disk.set_fault(Some(Fault { at, torn, lasting }));
+                self.tell(|| format!("the disk will fail at {at}, lasting {lasting}"));
             }
             self.step(&mut process).await;
             if self.random.random_bool(0.25) {
@@ -105,36 +106,50 @@ impl History {
         assert_eq!(groups(&mut process, "grouped").await, groups_of(&self.shown));
     }
 
+    /// Runs statements; tells of them when one seed is replayed.
+    async fn sql(&self, process: &mut Process, text: &str) -> bool {
+        let done = process.sql(text).await;
+        self.tell(|| format!("{text}: {}", done.as_ref().map_or_else(ToString::to_string, |_| "done".into())));
+        done.is_ok()
+    }
+
+    fn tell(&self, what: impl FnOnce() -> String) {
+        if std::env::var_os("TIDEMILL_SEED").is_some() {
+            eprintln!("{:>4} {}", self.world.disk.operations(), what());
+        }
+    }
+
     async fn step(&mut self, process: &mut Process) {
         self.world.clock.advance(std::time::Duration::from_millis(self.random.random_range(0..1000)));
         match self.random.random_range(0..12) {
             0..=3 => {
                 let count = self.random.random_range(1..30);
                 let records: Vec<_> = (0..count).map(|_| self.record()).collect();
-                if let Ok(numbers) = process.put(&records).await {
-                    self.acknowledged.extend(numbers);
-                }
+                let put = process.put(&records).await;
+                self.tell(|| format!("put {count}: {:?}", put.as_ref().map(|_| "done")));
+                self.acknowledged.extend(put.unwrap_or_default());
             }
             4 => {
                 let target = self.random.random_range(1..5);
                 // It may be refused, or the disk may fail.
-                let _ = process.streams.rescale(&process.stream, target, false).await;
+                let rescaled = process.streams.rescale(&process.stream, target, false).await;
+                self.tell(|| format!("rescale to {target}: {rescaled:?}"));
             }
             5 | 6 => {
-                if process.sql("REFRESH MATERIALIZED VIEW plain").await.is_ok() {
+                if self.sql(process, "REFRESH MATERIALIZED VIEW plain").await {
                     self.shown = rows(process).await;
                     assert_eq!(self.shown, process.records().await.into_iter().collect(), "a refresh is not complete");
                 }
             }
             7 => {
-                if process.sql("REFRESH MATERIALIZED VIEW grouped").await.is_ok() {
+                if self.sql(process, "REFRESH MATERIALIZED VIEW grouped").await {
                     self.counted = groups(process, "grouped").await.into_iter().map(|(key, (n, _))| (key, n)).collect();
                     let all: BTreeSet<Kept> = process.records().await.into_iter().collect();
                     assert_eq!(groups(process, "grouped").await, groups_of(&all), "a refresh is not complete");
                 }
             }
             8 => {
-                if process.sql("REFRESH MATERIALIZED VIEW filtered").await.is_ok() {
+                if self.sql(process, "REFRESH MATERIALIZED VIEW filtered").await {
                     let rows = rows(process).await;
                     let filtered = process.sql("SELECT number FROM filtered ORDER BY 1").await.unwrap().concat();
                     let wanted: Vec<String> =
@@ -142,9 +157,9 @@ impl History {
                     assert_eq!(filtered, wanted);
                 }
             }
-            9 => drop(process.sql("ANALYZE").await),
-            10 => drop(process.sql("REFRESH MATERIALIZED VIEW live").await),
-            _ => drop(process.sql("VACUUM").await),
+            9 => drop(self.sql(process, "ANALYZE").await),
+            10 => drop(self.sql(process, "REFRESH MATERIALIZED VIEW live").await),
+            _ => drop(self.sql(process, "VACUUM").await),
         }
     }
 
@@ -156,6 +171,7 @@ impl History {
     /// The process ends, the disk loses what it may lose, and a new process starts; the disk may fail once while it does.
     async fn lose_power(&mut self, process: Process) -> Process {
         drop(process);
+        self.tell(|| "the power is lost".into());
         loop {
             let random = &mut self.random;
             self.world.lose_power(|| random.random());
