@@ -1,11 +1,12 @@
 """Materialized views: over streams, over tables, over each other; what becomes of bad records; what an operator sees."""
 
 import json
+import subprocess
 import time
 
 import psycopg
 import pytest
-from server import PASSWORD, Lab, lab_statements
+from server import BINARY, PASSWORD, Lab, lab_statements
 from test_errors import failed
 
 EVENTS = """CREATE MATERIALIZED VIEW events {options} AS
@@ -315,3 +316,21 @@ def test_the_past_can_be_read(lab, sql):
     assert rows(sql, f"SELECT a FROM t AT (TIMESTAMP '{then}')") == [(1,)]
     assert rows(sql, f"SELECT t.a, now.a FROM t AT (TIMESTAMP '{then}') JOIN t AS now ON now.a > t.a") == [(1, 2)]
     assert failed(sql, "SELECT a FROM t AT (SNAPSHOT 999)").sqlstate == "22023"
+
+
+def test_tail_prints_rows_as_they_arrive(lab, sql):
+    sql.execute(EVENTS.format(options="AUTO REFRESH YES"))
+    lab.put([event(0)])
+    becomes(sql, "SELECT count(*) FROM events", [(1,)])
+    command = [BINARY, "tail", "events", "--data", lab.server.data, "-n", "4"]
+    environment = lab.server.environment() | {"PGPASSWORD": PASSWORD}
+    with subprocess.Popen([str(part) for part in command], env=environment, stdout=subprocess.PIPE, text=True) as tail:
+        given = []
+        while tail.poll() is None:
+            station, kwh = len(given) % 7, len(given) % 100
+            given.append([lab.put([event(len(given))])[0]["SequenceNumber"], str(station), f"{kwh}.25"])
+        heading, *lines = [line.split() for line in tail.stdout]
+    assert heading == ["sequence_number", "station", "kwh"] and len(lines) == 4
+    first = given.index(lines[0])
+    assert lines == given[first:first + 4]
+    assert failed(sql, "TAIL names").sqlstate == "42P01"

@@ -34,6 +34,7 @@ async fn main() {
         Command::Env(env) => env::run(&env),
         Command::Generate(generate) => generate::run(generate).await,
         Command::Sql(sql) => sql::run(sql).await,
+        Command::Tail(tail) => sql::tail(tail).await,
         Command::Lab(lab) => lab::run(lab).await,
     };
     let code = match done {

@@ -41,6 +41,8 @@ pub enum Command {
     Generate(GenerateOptions),
     /// Run SQL on a cluster.
     Sql(SqlOptions),
+    /// Print the rows of a view over a stream as they arrive.
+    Tail(TailOptions),
     /// Run the lab, step by step.
     Lab(LabOptions),
 }
@@ -135,6 +137,27 @@ pub struct SqlOptions {
     /// A file with statements to run.
     #[arg(short = 'f', long)]
     pub file: Option<PathBuf>,
+    /// Where to run them.
+    #[command(flatten)]
+    pub cluster: ClusterOptions,
+}
+
+/// What to print, and from where.
+#[derive(Debug, Clone, Args)]
+pub struct TailOptions {
+    /// The view.
+    pub view: String,
+    /// Stop after so many rows.
+    #[arg(short = 'n', long)]
+    pub rows: Option<u64>,
+    /// Where it is.
+    #[command(flatten)]
+    pub cluster: ClusterOptions,
+}
+
+/// Which cluster, and as whom.
+#[derive(Debug, Clone, Args)]
+pub struct ClusterOptions {
     /// The cluster; the only one by default.
     #[arg(long)]
     pub cluster: Option<String>,

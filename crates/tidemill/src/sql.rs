@@ -1,4 +1,4 @@
-//! `tidemill sql`.
+//! `tidemill sql` and `tidemill tail`.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -10,18 +10,12 @@ use tidemill_aws::AwsClient;
 use crate::Failure;
 use crate::addresses::Addresses;
 use crate::credentials;
-use crate::options::SqlOptions;
+use crate::options::{ClusterOptions, SqlOptions, TailOptions};
 use crate::sql_client::SqlClient;
 
 /// Runs what the command line gives, or what is typed.
 pub async fn run(options: SqlOptions) -> Result<(), Failure> {
-    let (address, admin) = find_cluster(&options).await?;
-    let user = options.user.clone().unwrap_or(admin);
-    let password = match &options.password {
-        Some(password) => password.clone(),
-        None => rpassword::prompt_password(format!("Password of {user}: "))?,
-    };
-    let client = SqlClient::connect(address, &user, &password).await?;
+    let client = connect(&options.cluster).await?;
     let text = match (&options.command, &options.file) {
         (Some(command), _) => Some(command.clone()),
         (None, Some(file)) => {
@@ -37,9 +31,25 @@ pub async fn run(options: SqlOptions) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Prints the rows of a view as they arrive, tabs between their columns.
+pub async fn tail(options: TailOptions) -> Result<(), Failure> {
+    let mut client = connect(&options.cluster).await?;
+    client.tail(&options.view, options.rows.unwrap_or(u64::MAX), &mut std::io::stdout()).await
+}
+
+async fn connect(options: &ClusterOptions) -> Result<SqlClient, Failure> {
+    let (address, admin) = find_cluster(options).await?;
+    let user = options.user.clone().unwrap_or(admin);
+    let password = match &options.password {
+        Some(password) => password.clone(),
+        None => rpassword::prompt_password(format!("Password of {user}: "))?,
+    };
+    SqlClient::connect(address, &user, &password).await
+}
+
 /// Reads statements, which semicolons end, until the input ends.
 async fn interact(client: &SqlClient, options: &SqlOptions) -> Result<(), Failure> {
-    let history = options.data.data.join("sql_history");
+    let history = options.cluster.data.data.join("sql_history");
     let mut editor = DefaultEditor::new()?;
     // There is no history at first.
     let _ = editor.load_history(&history);
@@ -71,7 +81,7 @@ async fn interact(client: &SqlClient, options: &SqlOptions) -> Result<(), Failur
 }
 
 /// Asks the running server for the address and admin user of the cluster.
-async fn find_cluster(options: &SqlOptions) -> Result<(SocketAddr, String), Failure> {
+async fn find_cluster(options: &ClusterOptions) -> Result<(SocketAddr, String), Failure> {
     let data = &options.data.data;
     let addresses = Addresses::read(data).map_err(|_| format!("no Tidemill runs on {}", data.display()))?;
     let client = AwsClient::new(&format!("http://{}", addresses.aws), &options.data.region, credentials::load(data)?);

@@ -1,5 +1,6 @@
 //! A connection to a cluster over the wire, and its results as text.
 
+use std::io::Write;
 use std::net::SocketAddr;
 
 use comfy_table::Table;
@@ -23,6 +24,26 @@ impl SqlClient {
             }
         });
         Ok(Self(client))
+    }
+
+    /// Writes the rows that a view gets from now on, up to so many, as they come.
+    pub async fn tail(&mut self, view: &str, rows: u64, out: &mut impl Write) -> Result<(), Failure> {
+        let transaction = self.0.transaction().await.map_err(|error| describe(&error))?;
+        let text = format!("TAIL {view}");
+        let statement = transaction.prepare(&text).await.map_err(|error| describe(&error))?;
+        let portal = transaction.bind(&statement, &[]).await.map_err(|error| describe(&error))?;
+        let names: Vec<&str> = statement.columns().iter().map(tokio_postgres::Column::name).collect();
+        writeln!(out, "{}", names.join("\t"))?;
+        for _ in 0..rows {
+            // One at a time: the server sends what it has when it has as many as were asked for.
+            let next = transaction.query_portal(&portal, 1).await.map_err(|error| describe(&error))?;
+            let Some(row) = next.first() else { return Ok(()) };
+            let values: Vec<&str> =
+                (0..row.len()).map(|column| row.get::<_, Option<&str>>(column).unwrap_or("")).collect();
+            writeln!(out, "{}", values.join("\t"))?;
+            out.flush()?;
+        }
+        Ok(())
     }
 
     /// Runs statements; returns their results as aligned text.

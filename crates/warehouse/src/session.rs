@@ -97,11 +97,7 @@ impl Session {
 
     /// Tells what a statement takes and gives, without running it.
     pub async fn describe(&self, prepared: &Prepared) -> Result<Description> {
-        match &prepared.0.statement {
-            Statement::Sql(statement) => statements::describe(self, statement, &prepared.0.text).await,
-            Statement::ExplainRefresh(_) => Ok(statements::describe_explain()),
-            _ => Ok(Description { parameters: Vec::new(), columns: None }),
-        }
+        statements::describe(self, &prepared.0).await
     }
 
     /// Runs a statement.

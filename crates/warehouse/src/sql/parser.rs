@@ -214,6 +214,8 @@ impl Reader<'_> {
             let if_exists = self.words(&["if", "exists"]);
             let names = self.parser.parse_comma_separated(Parser::parse_identifier)?;
             Statement::DropUser(DropUser { names, if_exists })
+        } else if self.words(&["tail"]) {
+            Statement::Tail(self.parser.parse_object_name(false)?)
         } else if self.is_append_from() {
             Statement::AppendFrom(self.append_from()?)
         } else {

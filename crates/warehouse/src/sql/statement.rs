@@ -12,6 +12,8 @@ pub(crate) enum Statement {
     DropMaterializedView(DropMaterializedView),
     AlterMaterializedView(AlterMaterializedView),
     AppendFrom(AppendFrom),
+    /// `TAIL view`: the rows that it gets from now on, without an end. Not in Redshift.
+    Tail(ObjectName),
     CreateUser(CreateUser),
     AlterUser(AlterUser),
     DropUser(DropUser),

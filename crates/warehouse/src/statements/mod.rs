@@ -11,6 +11,7 @@ mod privileges;
 mod query;
 mod refresh;
 mod setting;
+mod tail;
 mod users;
 mod vacuum;
 
@@ -37,6 +38,7 @@ pub(crate) async fn run(session: &mut Session, parsed: &Parsed, parameters: &[Pa
         Statement::DropMaterializedView(drop) => drop::materialized_views(session, drop).await,
         Statement::AlterMaterializedView(alter) => refresh::alter(session, alter).await,
         Statement::AppendFrom(append) => delete::append_from(session, append).await,
+        Statement::Tail(name) => tail::run(session, name),
         Statement::CreateUser(create) => users::create(session, create).await,
         Statement::AlterUser(alter) => users::alter(session, alter).await,
         Statement::DropUser(drop) => users::remove(session, drop).await,
@@ -99,7 +101,16 @@ async fn run_sql(session: &mut Session, statement: Sql, text: &str) -> Result<Ou
 }
 
 /// What a statement takes and gives.
-pub(crate) async fn describe(session: &Session, statement: &Sql, text: &str) -> Result<Description> {
+pub(crate) async fn describe(session: &Session, parsed: &Parsed) -> Result<Description> {
+    match &parsed.statement {
+        Statement::Sql(statement) => describe_sql(session, statement, &parsed.text).await,
+        Statement::ExplainRefresh(_) => Ok(describe_explain()),
+        Statement::Tail(name) => tail::describe(session, name),
+        _ => Ok(Description { parameters: Vec::new(), columns: None }),
+    }
+}
+
+async fn describe_sql(session: &Session, statement: &Sql, text: &str) -> Result<Description> {
     match statement {
         Sql::Query(query) => query::describe(session, query, text).await,
         Sql::Explain { .. } => Ok(describe_explain()),
@@ -112,7 +123,7 @@ pub(crate) async fn describe(session: &Session, statement: &Sql, text: &str) -> 
 }
 
 /// What EXPLAIN takes and gives.
-pub(crate) fn describe_explain() -> Description {
+fn describe_explain() -> Description {
     Description { parameters: Vec::new(), columns: Some(one_text("QUERY PLAN")) }
 }
 

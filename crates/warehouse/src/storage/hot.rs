@@ -25,6 +25,8 @@ pub(crate) struct HotRows {
     open: Part,
     /// How far sealed and open rows reach.
     positions: Positions,
+    /// Rows that were ever added, for those who follow them.
+    added: usize,
 }
 
 /// What was made of records.
@@ -62,6 +64,25 @@ impl HotRows {
         self.batches().map(RecordBatch::num_rows).sum()
     }
 
+    /// Rows that were ever added.
+    pub(crate) fn added(&self) -> usize {
+        self.added
+    }
+
+    /// The rows that were added after the first `seen` of all, as far as they are still here; in order.
+    pub(crate) fn added_since(&self, seen: usize) -> Vec<RecordBatch> {
+        let mut skipped = self.rows().saturating_sub(self.added.saturating_sub(seen));
+        let mut new = Vec::new();
+        for batch in self.batches() {
+            let skip = skipped.min(batch.num_rows());
+            skipped -= skip;
+            if skip < batch.num_rows() {
+                new.push(batch.slice(skip, batch.num_rows() - skip));
+            }
+        }
+        new
+    }
+
     /// Memory that the rows hold, roughly.
     pub(crate) fn bytes(&self) -> usize {
         self.sealed.bytes + self.open.bytes
@@ -71,6 +92,7 @@ impl HotRows {
     pub(crate) fn append(&self, part: Part, positions: Positions) -> Result<Self> {
         let mut next = self.clone();
         for batch in part.rows.into_iter().filter(|batch| batch.num_rows() > 0) {
+            next.added += batch.num_rows();
             next.open.rows.push(batch);
             next.join_small()?;
         }

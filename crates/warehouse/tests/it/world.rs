@@ -85,8 +85,15 @@ impl World {
         // Whoever tests decides when files are written.
         let storage = StorageSettings { history: Duration::ZERO, flush_interval: Duration::from_secs(1 << 30) };
         let (dir, endpoints) = (self.dir.path().to_owned(), Arc::new(NoEndpoints));
-        let open =
-            Clusters::open(self.control.clone(), dir, Arc::clone(&iam), Arc::clone(&streams), storage, machine, endpoints);
+        let open = Clusters::open(
+            self.control.clone(),
+            dir,
+            Arc::clone(&iam),
+            Arc::clone(&streams),
+            storage,
+            machine,
+            endpoints,
+        );
         let clusters = open.await?;
         streams.start();
         if clusters.list().is_empty() {
