@@ -10,6 +10,7 @@ mod cluster;
 mod clusters;
 mod error;
 mod functions;
+mod memory;
 mod plan;
 mod session;
 mod settings;

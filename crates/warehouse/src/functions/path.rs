@@ -133,25 +133,59 @@ impl ScalarUDFImpl for JsonPaths {
 
 /// Takes `paths` out of each text.
 pub(super) fn extract(json: &StringViewArray, paths: &[JsonPath], null_if_invalid: bool) -> Result<Vec<ArrayRef>> {
-    let tree = pointer_tree(paths);
+    let (tree, keys) = (pointer_tree(paths), top_level_keys(paths));
     let mut columns: Vec<Column> = paths.iter().map(|path| Column::new(json, path.form)).collect();
+    let mut values = Vec::with_capacity(paths.len());
     for row in 0..json.len() {
         if json.is_null(row) {
             columns.iter_mut().for_each(Column::append_null);
             continue;
         }
         let text = json.value(row);
-        match values_at(text, &tree, paths) {
-            Some(values) => {
-                for (column, value) in columns.iter_mut().zip(values) {
-                    column.append(json, row, value)?;
-                }
+        let is_json = match &keys {
+            Some(keys) if text.trim_start().starts_with('{') => members(text, keys, &mut values),
+            _ => values_at(text, &tree, paths, &mut values),
+        };
+        if is_json.is_some() {
+            for (column, value) in columns.iter_mut().zip(&values) {
+                column.append(json, row, value.as_ref())?;
             }
-            None if null_if_invalid => columns.iter_mut().for_each(Column::append_null),
-            None => return Err(invalid_json(text)),
+        } else if null_if_invalid {
+            columns.iter_mut().for_each(Column::append_null);
+        } else {
+            return Err(invalid_json(text));
         }
     }
     Ok(columns.into_iter().map(Column::finish).collect())
+}
+
+/// The keys of the paths, if each is one key.
+fn top_level_keys<'p>(paths: &'p [JsonPath]) -> Option<Vec<&'p str>> {
+    let key = |path: &'p JsonPath| match path.steps.as_slice() {
+        [Step::Key(key)] => Some(key.as_str()),
+        _ => None,
+    };
+    paths.iter().map(key).collect()
+}
+
+/// The members of an object with these keys, in one pass that also checks that the text is JSON; none if it is not.
+fn members<'j>(text: &'j str, keys: &[&str], values: &mut Vec<Option<LazyValue<'j>>>) -> Option<()> {
+    values.clear();
+    values.resize_with(keys.len(), || None);
+    let mut end = text.find('{')? + 1;
+    for member in sonic_rs::to_object_iter(text) {
+        let (key, value) = member.ok()?;
+        let raw = value.as_raw_str();
+        end = (raw.as_ptr() as usize + raw.len()).checked_sub(text.as_ptr() as usize)?;
+        if let Some(place) = keys.iter().position(|wanted| **wanted == *key)
+            && values[place].is_none()
+        {
+            values[place] = Some(value);
+        }
+    }
+    // The iterator stops at the object's end; nothing may follow it.
+    let rest = text.get(end..)?.trim_start().strip_prefix('}')?;
+    rest.trim_start().is_empty().then_some(())
 }
 
 /// The error for text that is no JSON.
@@ -171,14 +205,20 @@ fn pointer_tree(paths: &[JsonPath]) -> PointerTree {
 }
 
 /// The values at the paths; none if the text is no JSON.
-fn values_at<'j>(text: &'j str, tree: &PointerTree, paths: &[JsonPath]) -> Option<Vec<Option<LazyValue<'j>>>> {
+fn values_at<'j>(
+    text: &'j str,
+    tree: &PointerTree,
+    paths: &[JsonPath],
+    values: &mut Vec<Option<LazyValue<'j>>>,
+) -> Option<()> {
     // The tree walk stops at the last value that it needs; the rest of the text must be JSON too.
     sonic_rs::from_str::<LazyValue<'j>>(text).ok()?;
-    match sonic_rs::get_many(text, tree) {
-        Ok(values) => Some(values),
+    *values = match sonic_rs::get_many(text, tree) {
+        Ok(values) => values,
         // A step that does not fit its value, such as a key of an array: find each path by itself.
-        Err(_) => Some(paths.iter().map(|path| walk(text, &path.steps)).collect()),
-    }
+        Err(_) => paths.iter().map(|path| walk(text, &path.steps)).collect(),
+    };
+    Some(())
 }
 
 fn walk<'j>(text: &'j str, steps: &[Step]) -> Option<LazyValue<'j>> {
@@ -215,7 +255,7 @@ impl Column {
         self.texts.append_null();
     }
 
-    fn append(&mut self, json: &StringViewArray, row: usize, value: Option<LazyValue<'_>>) -> Result<()> {
+    fn append(&mut self, json: &StringViewArray, row: usize, value: Option<&LazyValue<'_>>) -> Result<()> {
         let Some(value) = value else {
             self.texts.append_null();
             return Ok(());
@@ -254,5 +294,32 @@ impl Column {
 
     fn finish(mut self) -> ArrayRef {
         Arc::new(self.texts.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(text: &str, keys: &[&str]) -> Result<Vec<Option<String>>> {
+        let path = |key: &&str| JsonPath { steps: vec![Step::Key((*key).into())], form: Form::Text };
+        let paths: Vec<JsonPath> = keys.iter().map(path).collect();
+        let columns = extract(&StringViewArray::from(vec![text]), &paths, false)?;
+        let value = |column: &ArrayRef| column.is_valid(0).then(|| column.as_string_view().value(0).to_owned());
+        Ok(columns.iter().map(value).collect())
+    }
+
+    #[test]
+    fn members_are_taken_in_one_pass_over_all_of_the_text() -> Result<()> {
+        let found = take(r#" { "a": "x\ny", "b" : 1.50, "c":null, "a":2 } "#, &["b", "a", "c", "d"])?;
+        assert_eq!(found, [Some("1.50".into()), Some("x\ny".into()), None, None]);
+        assert_eq!(take("{}", &["a"])?, [None]);
+        assert_eq!(take("[1]", &["a"])?, [None]);
+        for invalid in
+            ["{\"a\":1} x", "{\"a\":1}}", "{\"a\":1", "{\"a\":1,}", "{\"a\" 1}", "{\"a\":tru}", "{\"b\":[1,}", "{", "x"]
+        {
+            assert!(take(invalid, &["a"]).is_err(), "{invalid}");
+        }
+        Ok(())
     }
 }

@@ -20,13 +20,12 @@ use super::fuse::FuseJsonPaths;
 use super::super_planner::SuperNavigation;
 use super::type_planner::RedshiftTypes;
 use crate::error::Result;
+use crate::memory::machine_memory;
 use crate::storage::{DataFiles, URL};
 use crate::{functions, system};
 
 /// Part of the machine's memory that queries of a cluster may use together.
 const MEMORY_FRACTION: f64 = 0.5;
-/// Assumed where the machine does not tell its memory.
-const DEFAULT_MEMORY: usize = 4 << 30;
 
 /// The engine of one cluster. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -45,7 +44,7 @@ impl Engine {
         options.execution.parquet.pushdown_filters = true;
         options.execution.parquet.schema_force_view_types = true;
         options.catalog.create_default_catalog_and_schema = false;
-        let runtime = RuntimeEnvBuilder::new().with_memory_limit(memory(), MEMORY_FRACTION).build_arc()?;
+        let runtime = RuntimeEnvBuilder::new().with_memory_limit(machine_memory(), MEMORY_FRACTION).build_arc()?;
         let files = ObjectStoreUrl::parse(URL)?;
         runtime.register_object_store(files.as_ref(), Arc::new(DataFiles::new(disk)));
         let mut analyzer_rules = Analyzer::new().rules;
@@ -85,12 +84,4 @@ impl Engine {
             .with_catalog_list(catalog)
             .build()
     }
-}
-
-/// Bytes of memory that this machine has.
-fn memory() -> usize {
-    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    let kib = total.and_then(|total| total.trim().strip_suffix(" kB")?.parse::<usize>().ok());
-    kib.map_or(DEFAULT_MEMORY, |kib| kib << 10)
 }

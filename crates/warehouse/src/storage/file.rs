@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use datafusion::arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use datafusion::arrow::compute::{LexicographicalComparator, SortColumn, lexsort_to_indices, take_record_batch};
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion_functions_aggregate_common::min_max::{max_batch, min_batch};
@@ -104,13 +104,15 @@ impl FileWriter {
         Ok((bytes, metadata))
     }
 
+    /// The rows in the order of the sort key. Rows that are alike in it stay in theirs, in which neighbours have much in common.
     fn sorted(&self, rows: &RecordBatch) -> Result<RecordBatch> {
-        if self.sort.is_empty() {
+        let key = |values: ArrayRef| SortColumn { values, options: None };
+        let mut keys: Vec<SortColumn> = self.sort.iter().map(|&place| key(Arc::clone(rows.column(place)))).collect();
+        if is_sorted(&keys, rows.num_rows())? {
             return Ok(rows.clone());
         }
-        let keys = self.sort.iter().map(|&key| SortColumn { values: Arc::clone(rows.column(key)), options: None });
-        let order = lexsort_to_indices(&keys.collect::<Vec<_>>(), None)?;
-        Ok(take_record_batch(rows, &order)?)
+        keys.push(key(Arc::new(UInt32Array::from_iter_values(0..rows.num_rows() as u32))));
+        Ok(take_record_batch(rows, &lexsort_to_indices(&keys, None)?)?)
     }
 
     /// The relation's schema with the field ids by which DuckLake finds columns.
@@ -141,6 +143,14 @@ impl FileWriter {
         }
         Ok(properties.build())
     }
+}
+
+fn is_sorted(keys: &[SortColumn], rows: usize) -> Result<bool> {
+    if keys.is_empty() {
+        return Ok(true);
+    }
+    let comparator = LexicographicalComparator::try_new(keys)?;
+    Ok((1..rows).all(|row| comparator.compare(row - 1, row).is_le()))
 }
 
 /// Whether nearly every text of a column differs from the others, by a sample of them: then a look-up of one is worth a

@@ -3,10 +3,12 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Views;
 use super::activity::Trigger;
+use super::refresh::FLUSH_BYTES;
 use crate::storage::Relation;
 
 /// The first and the longest pause after a failed refresh.
@@ -85,6 +87,23 @@ pub(super) async fn follow_bases(views: Weak<Views>, id: i64, stop: Cancellation
             biased;
             () = stop.cancelled() => return,
             () = wait => {}
+        }
+    }
+}
+
+/// Flushes views that hold many hot rows.
+pub(super) async fn flush_full(views: Weak<Views>, full: Arc<Notify>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = full.notified() => {}
+            () = stop.cancelled() => return,
+        }
+        let Some(live) = views.upgrade() else { return };
+        let hot = live.store.read_view().hot;
+        for (id, _) in hot.iter().filter(|(_, hot)| hot.bytes() > FLUSH_BYTES) {
+            if let Err(error) = live.flush(*id).await {
+                tracing::error!(view = id, %error, "hot rows stay in memory for now");
+            }
         }
     }
 }

@@ -11,12 +11,15 @@ use super::set_aside::{ErrorMode, Sorter};
 use super::write::write_file;
 use super::{Program, ShardScan};
 use crate::error::{ErrorKind, Result, SqlError};
+use crate::memory::machine_memory;
 use crate::storage::{DataFile, Part, Positions, Relation, Store};
 
 /// What a slice takes from a shard at a time.
 const STEP: ReadLimit = ReadLimit { records: 16_384, bytes: 8 << 20 };
-/// Bytes of the log whose rows one refresh may hold before it writes them into files that are not committed yet.
-const STAGE_BYTES: usize = 256 << 20;
+/// The part of the machine's memory, and the least and most bytes of the log, whose rows one refresh may hold before it writes
+/// them into files that are not committed yet.
+const STAGE_PART: usize = 16;
+const STAGE_BYTES: (usize, usize) = (64 << 20, 1 << 30);
 
 /// Rows that a refresh has made and not published.
 #[derive(Debug, Default)]
@@ -52,7 +55,8 @@ impl Fold {
     pub(super) async fn run(self, from: &Positions, to: &Positions) -> Result<Staged> {
         let slices = self.slices;
         let shards = self.stream.shards();
-        let run = Arc::new(Run { schema: self.relation.stored_schema(), fold: self, staged: Mutex::default() });
+        let most = (machine_memory() / STAGE_PART).clamp(STAGE_BYTES.0, STAGE_BYTES.1);
+        let run = Arc::new(Run { schema: self.relation.stored_schema(), fold: self, staged: Mutex::default(), most });
         for generation in shards.generations() {
             let mut allotted: Vec<Vec<Stretch>> = Vec::new();
             allotted.resize_with(slices, Vec::new);
@@ -82,6 +86,8 @@ struct Run {
     schema: SchemaRef,
     /// Held to add what a step has made.
     staged: Mutex<Staged>,
+    /// Bytes of the log whose rows may be staged.
+    most: usize,
 }
 
 impl Run {
@@ -148,7 +154,7 @@ impl Run {
         staged.part.rows.extend(part.rows);
         staged.part.letters.extend(part.letters);
         staged.part.bytes += part.bytes;
-        (staged.part.bytes > STAGE_BYTES).then(|| {
+        (staged.part.bytes > self.most).then(|| {
             staged.part.bytes = 0;
             std::mem::take(&mut staged.part.rows)
         })

@@ -10,12 +10,13 @@ use super::views::{Target, later};
 use super::write::write_file;
 use super::{ErrorMode, Program, ShardScan, Views};
 use crate::error::{ErrorKind, Result, SqlError};
+use crate::memory::machine_memory;
 use crate::storage::{Change, Part, Positions, Reached, Relation, StreamingView};
 
-/// Hot rows of one view are flushed when they hold so much memory, …
-const FLUSH_BYTES: usize = 64 << 20;
-/// … or when those of all views together hold so much.
-const FLUSH_ALL_BYTES: usize = 512 << 20;
+/// Hot rows of one view are flushed in the background when they hold so much memory.
+pub(super) const FLUSH_BYTES: usize = 64 << 20;
+/// The part of the machine's memory that the hot rows of all views may hold: then whoever adds to them flushes first.
+const HOT_PART: usize = 16;
 
 /// What a refresh did.
 #[derive(Debug)]
@@ -130,8 +131,10 @@ impl Views {
         let view = self.store.read_view();
         let hot = view.hot.get(&id).map_or(0, |hot| hot.bytes());
         let all: usize = view.hot.values().map(|hot| hot.bytes()).sum();
-        if hot > FLUSH_BYTES || (all > FLUSH_ALL_BYTES && hot > 0) || has_letters {
+        if has_letters || (hot > FLUSH_BYTES && all > machine_memory() / HOT_PART) {
             self.flush_in_turn(id).await?;
+        } else if hot > FLUSH_BYTES {
+            self.full.notify_one();
         }
         Ok(())
     }

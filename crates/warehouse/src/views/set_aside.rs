@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{BooleanArray, RecordBatch};
+use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use tidemill_clock::Timestamp;
@@ -96,13 +96,10 @@ impl Sorter<'_> {
 
     /// The records that fit the stream's columns. The others are set aside.
     fn without_too_large(&self, records: RecordBatch, part: &mut Part) -> Result<(RecordBatch, Places)> {
-        let is_named = self.program.input().index_of("partition_key").is_ok();
-        let fits = |key: &str| !is_named || key.len() <= LONGEST_KEY as usize;
-        let keys = || self.runs.iter().flat_map(RecordRun::records).map(|record| record.partition_key);
-        if keys().all(fits) {
-            return Ok((records, Places::All));
-        }
-        let fit: Vec<bool> = keys().map(fits).collect();
+        let keys = records.column_by_name("partition_key").map(|keys| keys.as_string_view());
+        let is_too_long = |length: u32| length > LONGEST_KEY;
+        let Some(keys) = keys.filter(|keys| keys.lengths().any(is_too_long)) else { return Ok((records, Places::All)) };
+        let fit: Vec<bool> = keys.lengths().map(|length| !is_too_long(length)).collect();
         let reason = format!("the partition key is longer than {LONGEST_KEY} bytes");
         for place in (0..fit.len()).filter(|place| !fit[*place]) {
             part.letters.extend(self.letter(place, TOO_LARGE, &reason));

@@ -9,7 +9,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::execution::context::SessionState;
 use tidemill_clock::Clock;
 use tidemill_stream::{Dependent, ShardId, Stream, StreamName};
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{Notify, OwnedMutexGuard};
 use tokio_util::sync::CancellationToken;
 
 use super::activity::{Activity, RefreshEvent, Trigger};
@@ -28,6 +28,8 @@ pub(crate) struct Views {
     /// Scans files, outside of any statement.
     pub(super) planner: SessionState,
     pub(super) activity: Activity,
+    /// Says that a view holds many hot rows.
+    pub(super) full: Arc<Notify>,
     /// Held for look-ups only.
     running: Mutex<HashMap<i64, Arc<Running>>>,
     stop: CancellationToken,
@@ -97,6 +99,7 @@ impl Views {
             planner,
             plans: ViewPlans::new(compiler),
             activity: Activity::default(),
+            full: Arc::default(),
             running: Mutex::default(),
             stop: CancellationToken::new(),
         });
@@ -117,6 +120,7 @@ impl Views {
             }
             self.sync(relation.id);
         }
+        tokio::spawn(auto::flush_full(Arc::downgrade(self), Arc::clone(&self.full), self.stop.clone()));
         tokio::spawn(auto::keep_house(Arc::downgrade(self), flush_interval, self.stop.clone()));
     }
 
