@@ -6,7 +6,7 @@ PYTHON  := $(VENV)/bin/python
 CARGO   := cargo
 UI_SRC  := $(shell find $(UI)/src -type f) $(UI)/index.html $(UI)/vite.config.ts $(UI)/package-lock.json
 
-.PHONY: run test build release bench fuzz ui lint test-rust test-clients test-console clean
+.PHONY: run test build release bench simulate soak fuzz ui lint test-rust test-clients test-console clean
 
 run: build
 	target/debug/tidemill lab
@@ -21,6 +21,18 @@ bench: ui
 	$(CARGO) build --release -p tidemill -p tidemill-bench
 	bench/peers.sh .bench
 	python3 bench/run.py
+	.bench/venv/bin/python bench/views.py
+	.bench/venv/bin/python bench/views.py --records 10000000 --only backlog,queries --rounds 1
+
+SEEDS := 2000
+
+simulate: ui
+	TIDEMILL_SEEDS=$(SEEDS) $(CARGO) test -p tidemill-warehouse --test it simulation
+
+soak: ui
+	$(CARGO) build --release -p tidemill -p tidemill-bench
+	bench/peers.sh .bench
+	.bench/venv/bin/python bench/soak.py
 
 FUZZ_SECONDS := 60
 

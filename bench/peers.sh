@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the servers that Tidemill is measured against into the directory $1, once.
+# Installs the servers and databases that Tidemill is measured against into the directory $1, once.
 set -eu
 
 peers=$1
@@ -10,3 +10,5 @@ mkdir -p "$peers"
     python3 -m venv "$peers/venv"
     "$peers/venv/bin/pip" install --quiet 'moto[server,kinesis]==5.2.5'
 }
+"$peers/venv/bin/python" -c 'import boto3, chdb, duckdb, psycopg, pyarrow' 2>/dev/null ||
+    "$peers/venv/bin/pip" install --quiet boto3 chdb duckdb 'psycopg[binary]' pyarrow

@@ -42,7 +42,19 @@ class Tidemill:
 
     def __init__(self):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / "target"))
+        self.launch()
+        self.prepare()
+        self.connect()
+        self.sql.execute(f"CREATE EXTERNAL SCHEMA evdata FROM KINESIS IAM_ROLE '{ROLE}'")
+
+    def start(self):
+        """Starts the server again on its data."""
+        self.launch()
+        self.connect()
+
+    def launch(self):
         ready = self.home / "ready"
+        ready.unlink(missing_ok=True)
         command = [
             ROOT / "target/release/tidemill", "serve", "--data", self.home / "data", "--ready-file", ready,
             "--aws-addr", f"127.0.0.1:{free_port()}", "--postgres-addr", "127.0.0.1:0", "--console-addr", "127.0.0.1:0",
@@ -53,7 +65,6 @@ class Tidemill:
         self.aws = json.loads(ready.read_text())["aws"]
         lines = (self.home / "data" / "credentials").read_text().splitlines()
         self.key = dict(line.split(" = ", 1) for line in lines if " = " in line)
-        self.prepare()
 
     def client(self, service: str):
         return boto3.client(service, region_name="us-east-1", endpoint_url=f"http://{self.aws}", **self.key)
@@ -69,10 +80,11 @@ class Tidemill:
             ClusterIdentifier="bench", NodeType="dc2.large", ClusterType="single-node", MasterUsername=USER,
             MasterUserPassword=PASSWORD, IamRoles=[ROLE],
         )
-        endpoint = redshift.describe_clusters()["Clusters"][0]["Endpoint"]
+
+    def connect(self):
+        endpoint = self.client("redshift").describe_clusters()["Clusters"][0]["Endpoint"]
         self.sql_url = f"host={endpoint['Address']} port={endpoint['Port']} user={USER} password={PASSWORD} dbname=dev"
         self.sql = psycopg.connect(self.sql_url, autocommit=True)
-        self.sql.execute(f"CREATE EXTERNAL SCHEMA evdata FROM KINESIS IAM_ROLE '{ROLE}'")
 
     def drive(self, *arguments) -> dict:
         environment = os.environ | {name.upper(): value for name, value in self.key.items()}

@@ -1,5 +1,6 @@
 """Materialized views: over streams, over tables, over each other; what becomes of bad records; what an operator sees."""
 
+import concurrent.futures
 import json
 import subprocess
 import time
@@ -334,3 +335,15 @@ def test_tail_prints_rows_as_they_arrive(lab, sql):
     first = given.index(lines[0])
     assert lines == given[first:first + 4]
     assert failed(sql, "TAIL names").sqlstate == "42P01"
+
+
+def test_a_refresh_ends_when_its_view_is_dropped(lab, sql):
+    sql.execute(EVENTS.format(options=""))
+    for first in range(0, 50_000, 500):
+        lab.put([event(number) for number in range(first, first + 500)])
+    with lab.connect() as other, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        refresh = pool.submit(failed, other, "REFRESH MATERIALIZED VIEW events")
+        # Both end: the refresh is interrupted, or finds the view gone.
+        sql.execute("DROP MATERIALIZED VIEW events")
+        assert refresh.result().sqlstate in ("57014", "42P01")
+    assert rows(sql, "SELECT name FROM svv_mv_info") == []

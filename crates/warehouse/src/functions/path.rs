@@ -172,15 +172,18 @@ fn top_level_keys<'p>(paths: &'p [JsonPath]) -> Option<Vec<&'p str>> {
 fn members<'j>(text: &'j str, keys: &[&str], values: &mut Vec<Option<LazyValue<'j>>>) -> Option<()> {
     values.clear();
     values.resize_with(keys.len(), || None);
-    let mut end = text.find('{')? + 1;
+    // Members mostly come in the order in which they are asked for.
+    let (mut likely, mut end) = (0, text.find('{')? + 1);
     for member in sonic_rs::to_object_iter(text) {
         let (key, value) = member.ok()?;
         let raw = value.as_raw_str();
         end = (raw.as_ptr() as usize + raw.len()).checked_sub(text.as_ptr() as usize)?;
-        if let Some(place) = keys.iter().position(|wanted| **wanted == *key)
+        let mut places = (likely..keys.len()).chain(0..likely);
+        if let Some(place) = places.find(|place| *keys[*place] == *key)
             && values[place].is_none()
         {
             values[place] = Some(value);
+            likely = place + 1;
         }
     }
     // The iterator stops at the object's end; nothing may follow it.

@@ -27,10 +27,10 @@ impl Views {
         let running = self.running(id);
         let _turn = self.turn(id).await;
         let relation = self.relation(id)?;
-        let view = relation.derived().ok_or_else(|| not_derived(&relation))?;
-        self.store_bases(view).await?;
+        let view = self.with_bases(&relation).await?;
+        self.store_bases(&view).await?;
         let read = self.store.read_view();
-        let reached = reached(&read, view)?;
+        let reached = reached(&read, &view)?;
         if reached == view.bases {
             return Ok(Refreshed::did(Work::Nothing));
         }
@@ -48,6 +48,16 @@ impl Views {
         };
         self.store.commit(vec![change]).await?;
         Ok(Refreshed::did(if only_new { Work::Added } else { Work::Recomputed }))
+    }
+
+    /// What makes a view. One that was made before bases were kept (catalog format 1) has yet to be read from any.
+    async fn with_bases(&self, relation: &Relation) -> Result<DerivedView> {
+        let mut view = relation.derived().ok_or_else(|| not_derived(relation))?.clone();
+        if view.bases.is_empty() {
+            let unread = |base: &Arc<Relation>| Base { relation: base.id, next_row_id: 0, rewrites: -1 };
+            view.bases = bases_of(&self.plans.of(relation).await?.whole)?.iter().map(unread).collect();
+        }
+        Ok(view)
     }
 
     /// Whether a base of the view has changed since it was refreshed.
