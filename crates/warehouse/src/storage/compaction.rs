@@ -8,7 +8,7 @@ use super::DataFile;
 /// So many neighbours of a size are merged into one of the next.
 const FAN_IN: usize = 8;
 /// Sizes: files up to so many bytes, each so many times the one before.
-const SMALLEST: i64 = 256 << 10;
+const SMALLEST: i64 = 32 << 10;
 const STEP: i64 = FAN_IN as i64;
 /// A file of this size is left alone, and none larger than about this is made.
 const LARGEST: i64 = 128 << 20;
@@ -18,12 +18,14 @@ const MOST_ROWS: i64 = 4 << 20;
 /// Neighbouring files to merge next. Rows that some view has yet to read start at each of `borders`: no file may hold rows
 /// from both sides of one.
 pub(crate) fn choose(files: &[Arc<DataFile>], borders: &[i64]) -> Option<Range<usize>> {
-    let mut limit = SMALLEST;
+    let (mut below, mut limit) = (0, SMALLEST);
     while limit <= LARGEST {
-        if let Some(run) = runs(files, borders, limit).find(|run| run.len() >= FAN_IN) {
+        // Files of the size itself count: a large one is not written again for the sake of a few small ones behind it.
+        let of_size = |run: &Range<usize>| files[run.clone()].iter().filter(|file| file.bytes > below).count();
+        if let Some(run) = runs(files, borders, limit).find(|run| of_size(run) >= FAN_IN) {
             return Some(run);
         }
-        limit *= STEP;
+        (below, limit) = (limit, limit * STEP);
     }
     None
 }
