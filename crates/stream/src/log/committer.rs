@@ -304,8 +304,7 @@ impl Committer {
 
     /// Lets readers see a durable block.
     fn show(&self, block: &Block, offset: u64) {
-        self.index.write().add_block(offset, block);
-        self.index.keep(block.clone());
+        self.index.publish(offset, block);
         self.commits.send_replace(self.next_block);
     }
 

@@ -208,7 +208,17 @@ impl SharedIndex {
         Self { index: Arc::new(RwLock::new(index)), tails }
     }
 
-    /// Keeps a block in memory for readers at the tip.
+    /// Notes a block of the last segment and keeps it in memory: a reader sees both or neither.
+    fn publish(&self, offset: u64, block: &Block) {
+        {
+            let mut index = self.write();
+            index.add_block(offset, block);
+            index.add_to_tail(block.clone());
+        }
+        self.tails.admit(Arc::downgrade(&self.index), block.len());
+    }
+
+    /// Keeps a block in memory that was noted before.
     fn keep(&self, block: Block) {
         let bytes = block.len();
         self.write().add_to_tail(block);

@@ -104,12 +104,14 @@ impl Reader {
             return true;
         }
         let Some(blocks) = index.tail_from(taken.shard, taken.next) else { return false };
+        let wanted = taken.next;
         for block in blocks {
             if !taken.take(block) {
                 break;
             }
         }
-        true
+        // Records are there, as the index says; if memory has none of them, the disk has.
+        taken.next > wanted
     }
 
     fn take_from_disk(&self, mut taken: Taken) -> Result<Taken> {

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tidemill_stream::{Batch, Mode, Settings, ShardId, Status, StreamError, StreamName};
+use tidemill_stream::{Batch, Mode, ReadLimit, Settings, ShardId, Status, StreamError, StreamName};
 
 use crate::harness::{Home, all, put};
+use crate::simulation::Simulation;
 
 #[tokio::test]
 async fn concurrent_appends_each_get_their_own_ordinals() {
@@ -69,4 +70,35 @@ async fn a_name_is_taken_until_its_stream_is_deleted() {
     }
     assert!(home.files("log").is_empty());
     streams.create(name, Settings::of(Mode::OnDemand), 4).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_was_told_of_a_record_gets_it() {
+    const RECORDS: u64 = 30_000;
+    let simulation = Simulation::new().await;
+    let (_streams, stream) = simulation.open_stream(1).await.unwrap();
+    let reader = {
+        let stream = Arc::clone(&stream);
+        tokio::spawn(async move {
+            let mut next = 1;
+            while next <= RECORDS {
+                if next == stream.next_ordinal(ShardId(0)) {
+                    std::hint::spin_loop();
+                    continue;
+                }
+                let read = stream.read(ShardId(0), next, ReadLimit::default()).await.unwrap();
+                assert!(read.next > next, "record {next} was announced and not given");
+                next = read.next;
+            }
+        })
+    };
+    let appends = (0..RECORDS).map(|number| {
+        let mut batch = Batch::default();
+        batch.push(ShardId(0), "key", &number.to_be_bytes());
+        stream.append(batch)
+    });
+    for append in appends {
+        append.await.unwrap();
+    }
+    reader.await.unwrap();
 }
