@@ -1,4 +1,5 @@
 //! Tests of clusters through their public interface.
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod simulation;
 mod world;
