@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, new_null_array};
+use datafusion::arrow::datatypes::Int64Type;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::execute_stream;
 use datafusion::sql::sqlparser::ast::{
     Delete, FromTable, Ident, ObjectName, Query, Statement as Sql, TableAlias, TableFactor, TableWithJoins,
@@ -34,12 +36,10 @@ pub(super) async fn run(session: &mut Session, delete: &Delete, text: &str) -> R
     let (mut gone, mut files, mut deleted) = (Vec::new(), Vec::new(), 0);
     for file in &relation.files {
         let kept = kept_rows(session, &relation, file, alias.as_ref(), stays.as_deref(), text).await?;
-        let left: i64 = kept.iter().map(|file| file.records).sum();
-        if left < file.records {
-            deleted += file.records - left;
-            gone.push(file.id);
-            files.extend(kept);
-        }
+        let Some(kept) = kept else { continue };
+        deleted += file.records - kept.iter().map(|file| file.records).sum::<i64>();
+        gone.push(file.id);
+        files.extend(kept);
     }
     if !gone.is_empty() {
         let replace = Change::ReplaceFiles { relation: relation.id, gone, files, reached: Reached::Same };
@@ -146,7 +146,7 @@ fn query(text: &str) -> Option<Box<Query>> {
     }
 }
 
-/// The rows of one file that stay, in new files.
+/// The rows of one file that stay, in new files; none if all of them do.
 async fn kept_rows(
     session: &Session,
     relation: &Relation,
@@ -154,21 +154,31 @@ async fn kept_rows(
     alias: Option<&TableAlias>,
     stays: Option<&str>,
     text: &str,
-) -> Result<Vec<DataFile>> {
-    let Some(stays) = stays else { return Ok(Vec::new()) };
-    let quoted = |name: &str| Ident::with_quote('"', name.replace('"', "\"\"")).to_string();
+) -> Result<Option<Vec<DataFile>>> {
+    let Some(stays) = stays else { return Ok(Some(Vec::new())) };
+    let quoted = |name: &str| Ident::with_quote('"', name).to_string();
     let part = quoted(&Part::File(file.id).name(&relation.name));
     let alias = alias.map_or_else(|| quoted(&relation.name), |alias| alias.name.to_string());
+    let from = format!("FROM {}.{part} AS {alias} WHERE {stays}", quoted(&relation.schema));
     let columns: Vec<String> =
         relation.columns.iter().map(|column| format!("{alias}.{}", quoted(&column.name))).collect();
-    let select =
-        format!("SELECT {} FROM {}.{part} AS {alias} WHERE {stays}", columns.join(", "), quoted(&relation.schema));
-    let query = query(&select).ok_or_else(|| SqlError::syntax("the condition of DELETE is not understood"))?;
+
+    let counted: Vec<RecordBatch> =
+        rows(session, &format!("SELECT count(*) {from}"), text).await?.try_collect().await?;
+    let count = counted.first().map_or(0, |batch| batch.column(0).as_primitive::<Int64Type>().value(0));
+    if count == file.records {
+        return Ok(None);
+    }
+    let kept = rows(session, &format!("SELECT {} {from}", columns.join(", ")), text).await?;
+    Ok(Some(write_rows(&session.cluster.store, relation, kept.err_into()).await?.files))
+}
+
+async fn rows(session: &Session, select: &str, text: &str) -> Result<SendableRecordBatchStream> {
+    let query = query(select).ok_or_else(|| SqlError::syntax("the condition of DELETE is not understood"))?;
     let planner = session.planner()?;
     let plan = session.plan(&planner, &query, text).await?;
     let plan = planner.create_physical_plan(&plan).await?;
-    let rows = execute_stream(plan, planner.task_ctx())?;
-    Ok(write_rows(&session.cluster.store, relation, rows.err_into()).await?.files)
+    Ok(execute_stream(plan, planner.task_ctx())?)
 }
 
 /// For each column of the target, the place of the source's column that fills it.

@@ -155,11 +155,15 @@ impl Store {
         .await
     }
 
-    /// The records that views have set aside, by view, and those of the view in memory.
+    /// The records that views have set aside, by view: those in the catalog and those in memory.
     pub(crate) async fn dead_letters(&self, view: &ReadView) -> Result<Vec<(i64, Arc<DeadLetter>)>> {
         let mut letters = self.catalog.dead_letters().await?;
+        // A flush may have put some of them into the catalog since the view was taken.
+        let kept: HashSet<(i64, String)> =
+            letters.iter().map(|(id, letter)| (*id, letter.sequence_number.clone())).collect();
         for (id, hot) in view.hot.iter() {
-            letters.extend(hot.letters().map(|letter| (*id, Arc::clone(letter))));
+            let new = hot.letters().filter(|letter| !kept.contains(&(*id, letter.sequence_number.clone())));
+            letters.extend(new.map(|letter| (*id, Arc::clone(letter))));
         }
         Ok(letters)
     }
