@@ -11,7 +11,8 @@ import time
 
 from views import STREAM, Tidemill
 
-ROWS = f"""CREATE MATERIALIZED VIEW rows AUTO REFRESH YES AS SELECT sequence_number, json_extract_path_text(
+ROWS = f"""CREATE MATERIALIZED VIEW rows SORTKEY(arrival) AUTO REFRESH YES AS SELECT approximate_arrival_timestamp AS arrival,
+    sequence_number, json_extract_path_text(
     from_varbyte(kinesis_data, 'utf-8'), '_id', true)::bigint AS number FROM evdata."{STREAM}" """
 KEYS = f'CREATE MATERIALIZED VIEW keys AUTO REFRESH YES AS SELECT partition_key, count(*) AS n FROM evdata."{STREAM}" GROUP BY 1'
 #: Records of calls that may be under way when the server is killed.
@@ -34,7 +35,7 @@ def main():
 
 
 def soak(tidemill: Tidemill, options):
-    acknowledged, kills, ends = 0, 0, time.monotonic() + options.minutes * 60
+    acknowledged, kills, checked, ends = 0, 0, "1970-01-01", time.monotonic() + options.minutes * 60
     while time.monotonic() < ends:
         kill_at = time.monotonic() + options.kill_every
         while time.monotonic() < min(kill_at, ends):
@@ -46,20 +47,24 @@ def soak(tidemill: Tidemill, options):
         tidemill.process.wait()
         kills += 1
         tidemill.start()
-        check(tidemill, acknowledged, kills)
+        checked = check(tidemill, acknowledged, kills, checked)
 
 
-def check(tidemill: Tidemill, acknowledged: int, kills: int):
+def check(tidemill: Tidemill, acknowledged: int, kills: int, checked: str) -> str:
+    """Checks what arrived since the last check for doubles, and all of it for its number. Returns until when it has looked."""
     began = time.monotonic()
     for view in ("rows", "keys"):
         tidemill.sql.execute(f"REFRESH MATERIALIZED VIEW {view}")
-    count, different = tidemill.sql.execute("SELECT count(*), count(DISTINCT sequence_number) FROM rows").fetchone()
+    new = f"FROM rows WHERE arrival >= '{checked}'"
+    fresh, different, last = tidemill.sql.execute(f"SELECT count(*), count(DISTINCT sequence_number), max(arrival) {new}").fetchone()
+    count = tidemill.sql.execute("SELECT count(*) FROM rows").fetchone()[0]
     grouped = tidemill.sql.execute("SELECT sum(n) FROM keys").fetchone()[0]
-    assert count == different, f"{count - different} rows are there twice"
+    assert fresh == different, f"{fresh - different} rows are there twice"
     assert count == grouped, f"rows has {count}, keys has {grouped}"
     assert acknowledged <= count <= acknowledged + kills * UNDER_WAY, f"{acknowledged} acknowledged, {count} there"
     files = len(list((tidemill.home / "data" / "clusters").glob("*/data/public/*/*.parquet")))
     print(f"kill {kills}: {count:,} rows, each once; {files} files; exact {time.monotonic() - began:.1f} s after the start", flush=True)
+    return str(last)
 
 
 if __name__ == "__main__":

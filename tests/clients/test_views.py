@@ -347,3 +347,53 @@ def test_a_refresh_ends_when_its_view_is_dropped(lab, sql):
         sql.execute("DROP MATERIALIZED VIEW events")
         assert refresh.result().sqlstate in ("57014", "42P01")
     assert rows(sql, "SELECT name FROM svv_mv_info") == []
+
+
+def test_a_view_means_what_it_meant_when_it_was_made(lab, sql):
+    """Whatever the search path or the case rules of the session that refreshes it, and whatever else has its names."""
+    sql.execute("CREATE TABLE orders (a int)")
+    sql.execute("INSERT INTO orders VALUES (1)")
+    sql.execute('CREATE SCHEMA "reports 1/x"')
+    sql.execute('CREATE MATERIALIZED VIEW "reports 1/x"."../v%" AS SELECT count(*) AS n FROM orders WHERE a IN (SELECT a FROM orders)')
+    sql.execute('CREATE TABLE "reports 1/x".orders (a int)')
+    sql.execute("INSERT INTO orders VALUES (2)")
+    sql.execute('REFRESH MATERIALIZED VIEW "reports 1/x"."../v%"')
+    assert rows(sql, 'SELECT n FROM "reports 1/x"."../v%"') == [(2,)]
+    data = next((lab.server.data / "clusters").iterdir()) / "data"
+    assert {path.parent.parent.parent for path in data.rglob("*.parquet")} == {data}
+
+
+def test_records_of_a_view_are_shown_to_its_readers_only(lab, sql):
+    sql.execute(EVENTS.format(options=""))
+    lab.put(['{"station": "secret"}'])
+    sql.execute("SET streaming_error_mode TO skip")
+    sql.execute("REFRESH MATERIALIZED VIEW events")
+    sql.execute(f"CREATE USER analyst PASSWORD '{PASSWORD}'")
+    with lab.connect(user="analyst") as analyst:
+        for relation in ("tidemill_dead_letters", "sys_stream_scan_errors"):
+            assert rows(analyst, f"SELECT * FROM {relation}") == []
+        sql.execute("GRANT SELECT ON events TO analyst")
+        assert value(analyst, "SELECT from_varbyte(kinesis_data, 'utf-8') FROM tidemill_dead_letters") == '{"station": "secret"}'
+        sql.execute("ALTER USER analyst CREATEUSER")
+        analyst.execute("BEGIN")
+        sql.execute("ALTER USER analyst NOCREATEUSER")
+        assert failed(analyst, "CREATE USER other PASSWORD DISABLE").sqlstate == "42501"
+        analyst.execute("ROLLBACK")
+
+
+def test_a_guarded_path_is_not_taken_where_its_text_is_no_json(lab, sql):
+    sql.execute("""CREATE MATERIALIZED VIEW guarded AS SELECT
+        CASE WHEN can_json_parse(kinesis_data) THEN json_extract_path_text(from_varbyte(kinesis_data, 'utf-8'), 'a') END AS a,
+        CASE WHEN can_json_parse(kinesis_data) THEN json_extract_path_text(from_varbyte(kinesis_data, 'utf-8'), 'b') END AS b
+        FROM evdata.ev_stream_data""")
+    lab.put(['{"a": 1, "b": 2}', "no json"])
+    sql.execute("REFRESH MATERIALIZED VIEW guarded")
+    assert rows(sql, "SELECT a, b FROM guarded ORDER BY a") == [("1", "2"), (None, None)]
+
+
+def test_the_past_of_a_column_without_known_nulls(lab, sql):
+    sql.execute("CREATE TABLE t (a int)")
+    sql.execute("INSERT INTO t VALUES (NULL), (1)")
+    time.sleep(0.01)
+    then = value(sql, "SELECT sysdate")
+    assert rows(sql, f"SELECT count(*) FROM t AT (TIMESTAMP '{then}') WHERE a IS NULL") == [(1,)]

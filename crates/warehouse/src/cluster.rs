@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use md5::{Digest, Md5};
 use tidemill_clock::{Clock, hex};
 use tidemill_iam::RoleArn;
@@ -15,7 +14,7 @@ use crate::clusters::{Roles, StorageSettings};
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::plan::{Engine, Purpose, StatementCatalog, plan_definition};
 use crate::session::Session;
-use crate::sql::{Statement, parse};
+use crate::sql::parse_query;
 use crate::storage::{Change, Relation, SchemaEntry, Store, User};
 use crate::views::{Compiler, RoleChecker, ViewPlan, Views};
 
@@ -149,7 +148,7 @@ pub(crate) fn password_hash(user: &str, password: &str) -> String {
 }
 
 /// The contents of a new cluster: the schema `public` and the admin user.
-async fn found(store: &Store, admin: &Admin) -> Result<()> {
+async fn found(store: &Arc<Store>, admin: &Admin) -> Result<()> {
     let public = SchemaEntry { id: store.new_id(), name: "public".into(), owner: admin.name.clone() };
     let user = User { id: store.new_id(), name: admin.name.clone(), md5: admin.md5.clone(), superuser: true };
     store.commit(vec![Change::CreateSchema(public), Change::PutUser(user)]).await
@@ -175,17 +174,11 @@ struct ViewCompiler {
 impl Compiler for ViewCompiler {
     async fn compile(&self, relation: &Relation) -> Result<ViewPlan> {
         let (_, query) = relation.view_definition().unwrap_or_default();
-        let statement = parse(query, false)?.into_iter().next().map(|parsed| parsed.statement);
-        let Some(Statement::Sql(statement)) = statement else { return Err(not_a_query()) };
-        let SqlStatement::Query(query) = *statement else { return Err(not_a_query()) };
+        let query = parse_query(query)?;
         let purpose = Purpose::Definition(Arc::clone(&self.roles.streams));
         let catalog = StatementCatalog::new(self.store.read_view(), purpose, None);
         let planner = self.engine.planner(Arc::new(catalog), &relation.schema);
-        let plan = plan_definition(&planner, *query).await?;
+        let plan = plan_definition(&planner, query).await?;
         ViewPlan::new(planner, plan)
     }
-}
-
-fn not_a_query() -> SqlError {
-    SqlError::new(ErrorKind::Internal, "the definition of the view is not a query")
 }

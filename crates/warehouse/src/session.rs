@@ -15,7 +15,7 @@ use crate::plan::{DATABASE, Parameter, Purpose, SessionValues, StatementCatalog,
 use crate::settings::{STREAMING_ERROR_MODE, Settings};
 use crate::sql::{Parsed, Statement, parse, position_of, split_name};
 use crate::statements;
-use crate::storage::{Change, DATABASE_ID, Privilege, ReadView, Relation};
+use crate::storage::{Change, DATABASE_ID, Privilege, ReadView, Relation, Snapshot};
 use crate::types::SqlType;
 use crate::views::{ErrorMode, RefreshRequest};
 
@@ -228,9 +228,18 @@ impl Session {
         Ok(self.cluster.engine.planner(Arc::new(catalog), &self.settings.schema()))
     }
 
+    /// What privileges are looked up in: what the transaction sees, but the users as they are now.
+    fn access(&self) -> Result<Arc<Snapshot>> {
+        let mut snapshot = self.read_view()?.snapshot;
+        if self.transaction.is_some() {
+            Arc::make_mut(&mut snapshot).users = self.cluster.store.read_view().snapshot.users.clone();
+        }
+        Ok(snapshot)
+    }
+
     /// Fails unless the session's user owns what `owner` owns, or may do everything.
     pub(crate) fn require_owner(&self, kind: &str, name: &str, owner: &str) -> Result<()> {
-        match self.read_view()?.snapshot.is_owner(&self.user, owner) {
+        match self.access()?.is_owner(&self.user, owner) {
             true => Ok(()),
             false => Err(SqlError::new(ErrorKind::InsufficientPrivilege, format!("must be owner of {kind} {name}"))),
         }
@@ -238,13 +247,12 @@ impl Session {
 
     /// Fails unless the session's user may do this with a relation.
     pub(crate) fn require(&self, relation: &Relation, privilege: Privilege) -> Result<()> {
-        let snapshot = self.read_view()?.snapshot;
-        snapshot.require(&self.user, relation, privilege)
+        self.access()?.require(&self.user, relation, privilege)
     }
 
     /// Fails unless the session's user may create relations in a schema.
     pub(crate) fn require_create_in(&self, schema: &str) -> Result<()> {
-        let snapshot = self.read_view()?.snapshot;
+        let snapshot = self.access()?;
         match snapshot.schemas.get(schema) {
             Some(found)
                 if schema != "public" && !snapshot.allows(&self.user, found.id, &found.owner, Privilege::Create) =>
@@ -258,7 +266,7 @@ impl Session {
 
     /// Fails unless the session's user may create schemas.
     pub(crate) fn require_create_in_database(&self) -> Result<()> {
-        match self.read_view()?.snapshot.allows(&self.user, DATABASE_ID, "", Privilege::Create) {
+        match self.access()?.allows(&self.user, DATABASE_ID, "", Privilege::Create) {
             true => Ok(()),
             false => {
                 let message = format!("permission denied for database {DATABASE}");
@@ -269,7 +277,7 @@ impl Session {
 
     /// Fails unless the session's user may do everything.
     pub(crate) fn require_superuser(&self, what: &str) -> Result<()> {
-        match self.read_view()?.snapshot.is_owner(&self.user, "") {
+        match self.access()?.is_owner(&self.user, "") {
             true => Ok(()),
             false => Err(SqlError::new(ErrorKind::InsufficientPrivilege, format!("must be superuser to {what}"))),
         }

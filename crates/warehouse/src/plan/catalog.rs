@@ -133,7 +133,7 @@ impl SchemaProvider for OneSchema {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
-        let Inner { view, purpose, .. } = &*self.catalog;
+        let Inner { view, purpose, user } = &*self.catalog;
         let (plain, part) = Part::split(name);
         if let Some(relation) = view.snapshot.relation(&self.name, plain) {
             return self.relation(relation, part).await.map(Some).map_err(SqlError::into_engine);
@@ -143,7 +143,7 @@ impl SchemaProvider for OneSchema {
         }
         match purpose {
             Purpose::Query(views) => {
-                system::relation(&self.name, name, view, views).await.map_err(SqlError::into_engine)
+                system::relation(&self.name, name, view, views, user.as_deref()).await.map_err(SqlError::into_engine)
             }
             Purpose::Definition(_) => Ok(None),
         }

@@ -6,7 +6,7 @@
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result, ScalarValue};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Operator, ScalarUDF};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
@@ -74,6 +74,9 @@ fn groups_of(plan: &LogicalPlan) -> Result<Vec<Group>> {
     let mut groups: Vec<Group> = Vec::new();
     plan.apply_expressions(|expr| {
         expr.apply(|expr| {
+            if is_guard(expr) {
+                return Ok(TreeNodeRecursion::Jump);
+            }
             let Some((text, path, null_if_invalid)) = path_of(expr) else { return Ok(TreeNodeRecursion::Continue) };
             let same = groups.iter_mut().find(|group| group.text == *text && group.null_if_invalid == null_if_invalid);
             match same {
@@ -96,6 +99,18 @@ fn replace(expr: Expr, groups: &[Group]) -> Result<Transformed<Expr>> {
     let fused = Expr::Column(Column::new_unqualified(Group::alias(group)));
     let value = ScalarUDF::from(PathField::new(place, path.form)).call(vec![fused]);
     Ok(Transformed::new(value, true, TreeNodeRecursion::Jump))
+}
+
+/// Whether an expression evaluates its parts for some rows only: a path in it may be taken where its text is no JSON, so it is
+/// not taken for all rows.
+fn is_guard(expr: &Expr) -> bool {
+    match expr {
+        Expr::Case(_) => true,
+        Expr::BinaryExpr(binary) => matches!(binary.op, Operator::And | Operator::Or),
+        Expr::ScalarFunction(call) => call.func.short_circuits(),
+        Expr::AggregateFunction(call) => call.params.filter.is_some(),
+        _ => false,
+    }
 }
 
 /// The text, the path into it and how invalid text is treated, if `expr` takes a constant path.

@@ -66,14 +66,27 @@ const MUTABLE: [&str; 17] = [
     "version",
 ];
 
+/// Those that are called without parentheses; no column has such a name.
+const WORDS: [&str; 8] = [
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "current_user_id",
+    "session_user",
+    "sysdate",
+    "user",
+];
+
 fn refuse_mutable(query: &Query) -> Result<()> {
     struct Finder;
     impl Visitor for Finder {
         type Break = String;
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<String> {
+            let is_word = |ident: &&Ident| WORDS.contains(&ident.value.as_str()) && ident.quote_style.is_none();
             let name = match expr {
                 Expr::Function(function) => function.name.0.last().and_then(|part| part.as_ident()),
-                Expr::Identifier(ident) if ident.quote_style.is_none() => Some(ident),
+                Expr::Identifier(ident) => Some(ident).filter(is_word),
                 _ => None,
             };
             match name {

@@ -6,13 +6,15 @@ mod names;
 mod parser;
 mod part;
 mod position;
+mod qualify;
 mod statement;
 
 pub(crate) use names::name_outputs;
 pub use names::shown_name;
-pub(crate) use parser::{Parsed, parse, split_name};
+pub(crate) use parser::{Parsed, parse, parse_query, split_name};
 pub(crate) use part::{Part, alias_parts};
 pub(crate) use position::position_of;
+pub(crate) use qualify::qualify;
 pub(crate) use statement::{
     AlterMaterializedView, AlterUser, AlterViewAction, AppendFrom, CreateExternalSchema, CreateMaterializedView,
     CreateUser, DistClause, DropMaterializedView, DropUser, KeepSetting, Password, RefreshMaterializedView, SortTerm,

@@ -42,8 +42,6 @@ pub(crate) struct CreateMaterializedView {
     pub(crate) sort: Vec<SortTerm>,
     pub(crate) auto_refresh: bool,
     pub(crate) query: Box<Query>,
-    /// The query as it was written.
-    pub(crate) query_text: String,
     /// The statement as it was written.
     pub(crate) text: String,
 }

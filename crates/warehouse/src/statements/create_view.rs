@@ -3,7 +3,7 @@
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::plan::plan_definition;
 use crate::session::{Outcome, Session};
-use crate::sql::{CreateMaterializedView, DistClause, SortTerm};
+use crate::sql::{CreateMaterializedView, DistClause, SortTerm, parse_query, qualify};
 use crate::storage::{
     Base, Change, Column, DerivedView, DistStyle, Layout, Positions, Reached, Relation, RelationKind, StreamingView,
 };
@@ -13,14 +13,18 @@ pub(super) async fn run(session: &mut Session, create: &CreateMaterializedView) 
     let (schema, name) = session.resolve(&create.name)?;
     session.require_create_in(&schema)?;
     let planner = session.definition_planner()?;
-    let plan = plan_definition(&planner, (*create.query).clone()).await?;
+    let mut query = (*create.query).clone();
+    qualify(&mut query, &session.settings.schema());
+    // What is planned is what is kept, so that the view means the same when it is read again.
+    let query = query.to_string();
+    let plan = plan_definition(&planner, parse_query(&query)?).await?;
     let columns = columns_of(plan.schema());
     let layout = layout(create, &columns)?;
     let source = stream_source(&plan)?;
     let plan = ViewPlan::new(planner, plan)?;
     let kind = match &source {
-        Some(source) => RelationKind::Streaming(streaming(session, create, source, &plan).await?),
-        None => RelationKind::Derived(derived(session, create, &plan).await?),
+        Some(source) => RelationKind::Streaming(streaming(session, create, source, query, &plan).await?),
+        None => RelationKind::Derived(derived(session, create, query, &plan).await?),
     };
     let partials = plan.maintenance.as_ref().ok().filter(|parts| parts.grouped.is_some());
     let partials = partials.map(|parts| columns_of(parts.partial.schema()));
@@ -46,6 +50,7 @@ async fn streaming(
     session: &Session,
     create: &CreateMaterializedView,
     source: &StreamSource,
+    query: String,
     plan: &ViewPlan,
 ) -> Result<StreamingView> {
     let role = tidemill_iam::RoleArn::parse(&source.role)?;
@@ -61,7 +66,7 @@ async fn streaming(
         stream: source.stream.name().as_str().to_owned(),
         stream_id: source.stream.id().as_str().to_owned(),
         definition: create.text.clone(),
-        query: create.query_text.clone(),
+        query,
         auto_refresh: create.auto_refresh,
         backup: create.backup,
         positions: Positions::default(),
@@ -69,21 +74,30 @@ async fn streaming(
     })
 }
 
-async fn derived(session: &mut Session, create: &CreateMaterializedView, plan: &ViewPlan) -> Result<DerivedView> {
+async fn derived(
+    session: &mut Session,
+    create: &CreateMaterializedView,
+    query: String,
+    plan: &ViewPlan,
+) -> Result<DerivedView> {
+    if session.has_changes() {
+        // Rows that are not committed have no numbers yet by which the view could tell what it has read.
+        return Err(SqlError::unsupported(
+            "a materialized view over tables can be created only before other changes of its transaction",
+        ));
+    }
     let base = |base: &std::sync::Arc<Relation>| Base { relation: base.id, next_row_id: 0, rewrites: 0 };
     let view = DerivedView {
         definition: create.text.clone(),
-        query: create.query_text.clone(),
+        query,
         auto_refresh: create.auto_refresh,
         backup: create.backup,
         incremental: plan.maintenance.is_ok(),
         bases: bases_of(&plan.whole)?.iter().map(base).collect(),
     };
-    // The view reads files only, so that what it has read stays; bases made by this transaction have nothing else.
-    if !session.has_changes() {
-        session.cluster.views.store_bases(&view).await?;
-        session.renew_view();
-    }
+    // The view reads files only, so that what it has read stays.
+    session.cluster.views.store_bases(&view).await?;
+    session.renew_view();
     Ok(view)
 }
 

@@ -8,14 +8,12 @@ use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, new_null_array};
 use datafusion::arrow::datatypes::Int64Type;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::execute_stream;
-use datafusion::sql::sqlparser::ast::{
-    Delete, FromTable, Ident, ObjectName, Query, Statement as Sql, TableAlias, TableFactor, TableWithJoins,
-};
+use datafusion::sql::sqlparser::ast::{Delete, FromTable, Ident, ObjectName, TableAlias, TableFactor, TableWithJoins};
 use futures::TryStreamExt;
 
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::session::{Outcome, Session};
-use crate::sql::{AppendFrom, Part, Statement, parse};
+use crate::sql::{AppendFrom, Part, parse_query};
 use crate::storage::{Change, Column, DataFile, Privilege, Reached, Relation};
 use crate::views::{Turn, write_rows};
 
@@ -114,8 +112,12 @@ async fn take_rows(session: &mut Session, name: &ObjectName, privilege: Privileg
     if !session.has_changes() {
         session.renew_view();
     }
-    let relation = session.relation(name)?;
-    Ok((turn, relation))
+    let now = session.relation(name)?;
+    if now.id != relation.id {
+        let message = format!("relation \"{}\" was replaced by another", relation.name);
+        return Err(SqlError::new(ErrorKind::SerializationFailure, message));
+    }
+    Ok((turn, now))
 }
 
 fn all_gone(relation: &Relation) -> Change {
@@ -133,16 +135,6 @@ fn stays(delete: &Delete) -> Option<String> {
             let selection = selection.map_or_else(|| "TRUE".to_owned(), ToString::to_string);
             Some(format!("NOT EXISTS (SELECT 1 FROM {} WHERE {selection})", tables.join(", ")))
         }
-    }
-}
-
-fn query(text: &str) -> Option<Box<Query>> {
-    match parse(text, true).ok()?.pop()?.statement {
-        Statement::Sql(statement) => match *statement {
-            Sql::Query(query) => Some(query),
-            _ => None,
-        },
-        _ => None,
     }
 }
 
@@ -174,7 +166,7 @@ async fn kept_rows(
 }
 
 async fn rows(session: &Session, select: &str, text: &str) -> Result<SendableRecordBatchStream> {
-    let query = query(select).ok_or_else(|| SqlError::syntax("the condition of DELETE is not understood"))?;
+    let query = parse_query(select)?;
     let planner = session.planner()?;
     let plan = session.plan(&planner, &query, text).await?;
     let plan = planner.create_physical_plan(&plan).await?;

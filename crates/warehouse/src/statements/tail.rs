@@ -22,7 +22,7 @@ pub(super) fn run(session: &Session, name: &ObjectName) -> Result<Outcome> {
     let shown = Arc::clone(&schema);
     let store = Arc::clone(&session.cluster.store);
     let seen = store.read_view().hot.get(&id).map_or(0, |hot| hot.added());
-    let tail = Tail { store, id, seen, waiting: VecDeque::new() };
+    let tail = Tail { store, user: session.user.clone(), id, seen, waiting: VecDeque::new() };
     let rows = futures::stream::unfold(tail, |mut tail| async move { Some((tail.next().await?, tail)) });
     let rows = rows.map(move |batch| texts(&batch, &shown));
     Ok(Outcome::Rows(Box::pin(RecordBatchStreamAdapter::new(schema, rows))))
@@ -59,6 +59,7 @@ fn texts(batch: &RecordBatch, schema: &SchemaRef) -> datafusion::common::Result<
 
 struct Tail {
     store: Arc<Store>,
+    user: String,
     id: i64,
     /// Rows of the view that were passed by.
     seen: usize,
@@ -66,7 +67,7 @@ struct Tail {
 }
 
 impl Tail {
-    /// The next rows; none when the view is dropped.
+    /// The next rows; none when the view is dropped or may not be read any more.
     async fn next(&mut self) -> Option<RecordBatch> {
         let mut changes = self.store.changes();
         loop {
@@ -75,6 +76,8 @@ impl Tail {
             }
             changes.mark_unchanged();
             let view = self.store.read_view();
+            let relation = view.snapshot.relations.get(&self.id)?;
+            view.snapshot.require(&self.user, relation, Privilege::Select).ok()?;
             let hot = view.hot.get(&self.id)?;
             self.waiting.extend(hot.added_since(self.seen));
             self.seen = hot.added();

@@ -17,8 +17,9 @@ pub(super) async fn create(session: &mut Session, create: &CreateUser) -> Result
         return Err(SqlError::syntax("CREATE USER needs PASSWORD").with_hint("Use PASSWORD DISABLE for none."));
     }
     let id = session.cluster.store.new_id();
-    let user = User { id, name, md5: String::new(), superuser: false };
-    session.change(vec![Change::PutUser(with(user, &create.options)?)]).await?;
+    let md5 = hash_of(&name, &create.options)?.unwrap_or_default();
+    let user = User { id, name, md5, superuser: create.options.superuser.unwrap_or(false) };
+    session.change(vec![Change::PutUser(user)]).await?;
     Ok(Outcome::Done("CREATE USER".into()))
 }
 
@@ -28,9 +29,8 @@ pub(super) async fn alter(session: &mut Session, alter: &AlterUser) -> Result<Ou
     if *name != session.user || alter.options.superuser.is_some() {
         session.require_superuser("alter users")?;
     }
-    let user = session.read_view()?.snapshot.users.get(name).cloned().ok_or_else(|| no_user(name))?;
-    let user = with(User::clone(&user), &alter.options)?;
-    session.change(vec![Change::PutUser(user)]).await?;
+    let (md5, superuser) = (hash_of(name, &alter.options)?, alter.options.superuser);
+    session.change(vec![Change::AlterUser { name: name.clone(), md5, superuser }]).await?;
     Ok(Outcome::Done("ALTER USER".into()))
 }
 
@@ -68,18 +68,17 @@ pub(super) async fn keep_setting(session: &mut Session, keep: &KeepSetting) -> R
     Ok(Outcome::Done(if user.is_empty() { "ALTER SYSTEM" } else { "ALTER USER" }.into()))
 }
 
-fn with(mut user: User, options: &UserOptions) -> Result<User> {
-    match &options.password {
-        None => {}
-        Some(Password::Disabled) => user.md5.clear(),
-        Some(Password::Hashed(hash)) => user.md5.clone_from(hash),
+/// What is kept of the password that is given to a user; empty if it is disabled.
+fn hash_of(name: &str, options: &UserOptions) -> Result<Option<String>> {
+    Ok(match &options.password {
+        None => None,
+        Some(Password::Disabled) => Some(String::new()),
+        Some(Password::Hashed(hash)) => Some(hash.clone()),
         Some(Password::Clear(password)) => {
             check_password(password)?;
-            user.md5 = password_hash(&user.name, password);
+            Some(password_hash(name, password))
         }
-    }
-    user.superuser = options.superuser.unwrap_or(user.superuser);
-    Ok(user)
+    })
 }
 
 /// What Redshift demands of a password.

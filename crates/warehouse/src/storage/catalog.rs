@@ -87,8 +87,8 @@ impl Catalog {
         committed
     }
 
-    pub(super) async fn dead_letters(&self) -> Result<Vec<(i64, Arc<DeadLetter>)>> {
-        Loader::new(&self.pool).load_dead_letters().await
+    pub(super) async fn dead_letters(&self, with_data: bool) -> Result<Vec<(i64, Arc<DeadLetter>)>> {
+        Loader::new(&self.pool).load_dead_letters(with_data).await
     }
 
     /// Past snapshots.

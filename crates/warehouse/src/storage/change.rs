@@ -57,6 +57,11 @@ pub(crate) enum Change {
         owner: String,
     },
     PutUser(User),
+    AlterUser {
+        name: String,
+        md5: Option<String>,
+        superuser: Option<bool>,
+    },
     DropUser(String),
     /// Grants a privilege on an object or, if not, takes it back.
     Grant {
@@ -114,12 +119,16 @@ impl Change {
                 snapshot.remove(*id).ok_or_else(gone)?;
                 Arc::make_mut(&mut snapshot.grants).forget_object(*id);
             }
-            Self::AppendFiles { relation, files, reached } => change_relation(snapshot, *relation, |relation| {
-                append(relation, files);
-                reach(relation, reached);
-                Ok(())
-            })?,
+            Self::AppendFiles { relation, files, reached } => {
+                check_reached(snapshot, reached)?;
+                change_relation(snapshot, *relation, |relation| {
+                    append(relation, files);
+                    reach(relation, reached);
+                    Ok(())
+                })?;
+            }
             Self::ReplaceFiles { relation, gone, files, reached } => {
+                check_reached(snapshot, reached)?;
                 change_relation(snapshot, *relation, |relation| {
                     remove(relation, gone)?;
                     relation.rewrites += 1;
@@ -129,6 +138,7 @@ impl Change {
                 })?;
             }
             Self::CompactFiles { relation, gone, file } => {
+                check_borders(snapshot, *relation, gone)?;
                 change_relation(snapshot, *relation, |relation| compact(relation, gone, file))?;
             }
             Self::SetAside { .. } => {}
@@ -153,6 +163,12 @@ impl Change {
             })?,
             Self::PutUser(user) => {
                 snapshot.users.insert(user.name.clone(), Arc::new(user.clone()));
+            }
+            Self::AlterUser { name, md5, superuser } => {
+                let mut user = User::clone(snapshot.users.get(name).ok_or_else(|| no_user(name))?);
+                user.md5 = md5.clone().unwrap_or(user.md5);
+                user.superuser = superuser.unwrap_or(user.superuser);
+                snapshot.users.insert(name.clone(), Arc::new(user));
             }
             Self::DropUser(name) => drop_user(snapshot, name)?,
             Self::Grant { object, grantee, privilege, granted } => {
@@ -188,8 +204,10 @@ fn drop_schema(snapshot: &mut Snapshot, name: &str) -> Result<()> {
         return Err(SqlError::new(ErrorKind::DependentObjectsStillExist, message)
             .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
     }
-    let dropped = snapshot.schemas.remove(name).is_some() || snapshot.external_schemas.remove(name).is_some();
-    if dropped { Ok(()) } else { Err(no_schema(name)) }
+    let local = snapshot.schemas.remove(name).map(|schema| schema.id);
+    let dropped = local.or_else(|| snapshot.external_schemas.remove(name).map(|schema| schema.id));
+    Arc::make_mut(&mut snapshot.grants).forget_object(dropped.ok_or_else(|| no_schema(name))?);
+    Ok(())
 }
 
 fn create_relation(snapshot: &mut Snapshot, relation: &Relation) -> Result<()> {
@@ -209,8 +227,39 @@ fn create_relation(snapshot: &mut Snapshot, relation: &Relation) -> Result<()> {
         let message = format!("column \"{}\" specified more than once", twice.name);
         return Err(SqlError::new(ErrorKind::DuplicateColumn, message));
     }
+    if let Some(view) = relation.derived() {
+        check_reached(snapshot, &Reached::Bases(view.bases.clone()))?;
+    }
     snapshot.put(relation.clone());
     Ok(())
+}
+
+/// Fails if a relation that a view has read is gone, or if rows that it has read were merged with others since.
+fn check_reached(snapshot: &Snapshot, reached: &Reached) -> Result<()> {
+    let Reached::Bases(bases) = reached else { return Ok(()) };
+    for base in bases {
+        let relation = snapshot.relations.get(&base.relation).ok_or_else(gone)?;
+        let is_inside = |file: &Arc<DataFile>| holds_both_sides(file.row_id_start, file, base.next_row_id);
+        if relation.files.iter().any(is_inside) {
+            return Err(conflict(&relation.name));
+        }
+    }
+    Ok(())
+}
+
+/// Fails if a view has read some, but not all, of the rows of files that are to be merged.
+fn check_borders(snapshot: &Snapshot, id: i64, merged: &[i64]) -> Result<()> {
+    let Some(relation) = snapshot.relations.get(&id) else { return Err(gone()) };
+    let files = || relation.files.iter().filter(|file| merged.contains(&file.id));
+    let (Some(first), Some(last)) = (files().next(), files().last()) else { return Err(conflict(&relation.name)) };
+    let borders = snapshot.dependents(id).filter_map(|view| view.derived()).flat_map(|view| &view.bases);
+    let is_inside = |base: &Base| base.relation == id && holds_both_sides(first.row_id_start, last, base.next_row_id);
+    if borders.into_iter().any(is_inside) { Err(conflict(&relation.name)) } else { Ok(()) }
+}
+
+/// Whether rows from `start` to the end of `last` are on both sides of a border.
+fn holds_both_sides(start: i64, last: &DataFile, border: i64) -> bool {
+    start < border && border < last.row_id_start + last.records
 }
 
 fn drop_user(snapshot: &mut Snapshot, name: &str) -> Result<()> {

@@ -46,7 +46,8 @@ pub(crate) struct DataFile {
 pub(crate) struct ColumnStats {
     pub(crate) column: i64,
     pub(crate) bytes: i64,
-    pub(crate) nulls: i64,
+    /// None if it is not known.
+    pub(crate) nulls: Option<i64>,
     pub(crate) min: Option<ScalarValue>,
     pub(crate) max: Option<ScalarValue>,
 }
@@ -168,7 +169,8 @@ fn are_distinct(values: &ArrayRef) -> bool {
 }
 
 fn column_stats(column: &Column, values: &ArrayRef, bytes: i64) -> Result<ColumnStats> {
-    let mut stats = ColumnStats { column: column.id, bytes, nulls: values.null_count() as i64, ..Default::default() };
+    let mut stats =
+        ColumnStats { column: column.id, bytes, nulls: Some(values.null_count() as i64), ..Default::default() };
     if !matches!(column.sql_type, SqlType::Super | SqlType::Varbyte(_) | SqlType::Interval) {
         stats.min = Some(min_batch(values)?).filter(is_bound);
         stats.max = Some(max_batch(values)?).filter(is_bound);
@@ -185,6 +187,18 @@ fn is_bound(value: &ScalarValue) -> bool {
 fn footer_length(file: &[u8]) -> i64 {
     let length = file.last_chunk::<8>().map(|[a, b, c, d, ..]| u32::from_le_bytes([*a, *b, *c, *d]));
     i64::from(length.unwrap_or_default())
+}
+
+/// The directory of a schema or relation of this name: nothing in it means anything to a file system.
+pub(super) fn dir_name(name: &str) -> String {
+    let mut dir = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' => dir.push(char::from(byte)),
+            byte => dir.push_str(&format!("={byte:02X}")),
+        }
+    }
+    dir
 }
 
 /// When a data file was begun, as its name tells; none if it is not one.

@@ -1,7 +1,9 @@
 //! Data files for the query engine's scans: an object store that reads from the [`Disk`].
 
+use std::ffi::OsString;
 use std::fmt;
 use std::ops::Range;
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -32,7 +34,7 @@ impl DataFiles {
 
     /// Reads parts of a file, off the threads that serve clients.
     async fn read(&self, location: &Path, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
-        let (disk, path) = (Arc::clone(&self.disk), PathBuf::from(format!("/{location}")));
+        let (disk, path) = (Arc::clone(&self.disk), path_of(location));
         let read = move || -> std::io::Result<Vec<Bytes>> {
             let file = disk.open_to_read(&path)?;
             let part = |range: Range<u64>| {
@@ -48,7 +50,7 @@ impl DataFiles {
     }
 
     fn meta(&self, location: &Path) -> Result<ObjectMeta> {
-        let length = self.disk.open_to_read(&PathBuf::from(format!("/{location}"))).and_then(|file| file.len());
+        let length = self.disk.open_to_read(&path_of(location)).and_then(|file| file.len());
         Ok(ObjectMeta {
             location: location.clone(),
             last_modified: chrono::DateTime::UNIX_EPOCH,
@@ -57,6 +59,12 @@ impl DataFiles {
             version: None,
         })
     }
+}
+
+/// The disk's path of a location, which has some characters encoded.
+fn path_of(location: &Path) -> PathBuf {
+    let plain = urlencoding::decode_binary(location.as_ref().as_bytes()).into_owned();
+    PathBuf::from("/").join(OsString::from_vec(plain))
 }
 
 fn failed(location: &Path, error: std::io::Error) -> Error {

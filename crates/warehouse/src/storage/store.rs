@@ -11,7 +11,7 @@ use tidemill_stream::Machine;
 use tokio::sync::{Mutex, watch};
 
 use super::catalog::Catalog;
-use super::file::begun;
+use super::file::{begun, dir_name};
 use super::{Change, DataFile, DeadLetter, FileWriter, HotRows, Relation, RelationKind, Snapshot};
 use crate::error::{ErrorKind, Result, SqlError};
 
@@ -131,23 +131,23 @@ impl Store {
 
     /// Where the files of `relation` are.
     pub(crate) fn dir_of(&self, relation: &Relation) -> PathBuf {
-        self.data.join(&relation.schema).join(&relation.name)
+        self.data.join(dir_name(&relation.schema)).join(dir_name(&relation.name))
     }
 
     /// Commits changes together and publishes them.
-    pub(crate) async fn commit(&self, changes: Vec<Change>) -> Result<()> {
+    pub(crate) async fn commit(self: &Arc<Self>, changes: Vec<Change>) -> Result<()> {
         self.commit_with(changes, |_| {}).await
     }
 
     /// The same, and the hot rows of `relation` are what `update` makes of them: after the flush of a view, its sealed
     /// rows are in the files that `changes` name.
     pub(crate) async fn commit_and_update(
-        &self,
+        self: &Arc<Self>,
         relation: i64,
         changes: Vec<Change>,
-        update: impl FnOnce(&HotRows) -> HotRows,
+        update: impl FnOnce(&HotRows) -> HotRows + Send + 'static,
     ) -> Result<()> {
-        self.commit_with(changes, |hot| {
+        self.commit_with(changes, move |hot| {
             if let Some(rows) = hot.get_mut(&relation) {
                 *rows = Arc::new(update(rows));
             }
@@ -156,8 +156,8 @@ impl Store {
     }
 
     /// The records that views have set aside, by view: those in the catalog and those in memory.
-    pub(crate) async fn dead_letters(&self, view: &ReadView) -> Result<Vec<(i64, Arc<DeadLetter>)>> {
-        let mut letters = self.catalog.dead_letters().await?;
+    pub(crate) async fn dead_letters(&self, view: &ReadView, with_data: bool) -> Result<Vec<(i64, Arc<DeadLetter>)>> {
+        let mut letters = self.catalog.dead_letters(with_data).await?;
         // A flush may have put some of them into the catalog since the view was taken.
         let kept: HashSet<(i64, String)> =
             letters.iter().map(|(id, letter)| (*id, letter.sequence_number.clone())).collect();
@@ -209,14 +209,26 @@ impl Store {
         self.catalog.close().await;
     }
 
+    /// A commit goes on to its end even if the statement that makes it is cancelled: what is published is what the catalog
+    /// says.
     async fn commit_with(
-        &self,
+        self: &Arc<Self>,
         changes: Vec<Change>,
-        update_hot: impl FnOnce(&mut HashMap<i64, Arc<HotRows>>),
+        update_hot: impl FnOnce(&mut HashMap<i64, Arc<HotRows>>) + Send + 'static,
     ) -> Result<()> {
         if changes.is_empty() {
             return Ok(());
         }
+        let store = Arc::clone(self);
+        let commit = tokio::spawn(async move { store.write_and_publish(changes, update_hot).await });
+        commit.await.map_err(|error| SqlError::new(ErrorKind::Internal, format!("a commit ended early: {error}")))?
+    }
+
+    async fn write_and_publish(
+        &self,
+        changes: Vec<Change>,
+        update_hot: impl FnOnce(&mut HashMap<i64, Arc<HotRows>>),
+    ) -> Result<()> {
         let _committing = self.commit.lock().await;
         let before = Arc::clone(&self.read().snapshot);
         let mut after = Snapshot::clone(&before);

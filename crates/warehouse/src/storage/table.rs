@@ -72,7 +72,7 @@ impl StoredTable {
 
     fn file(&self, file: &DataFile) -> PartitionedFile {
         let columns = file.stats.iter().map(|stats| ColumnStatistics {
-            null_count: Precision::Exact(stats.nulls as usize),
+            null_count: stats.nulls.map_or(Precision::Absent, |nulls| Precision::Exact(nulls as usize)),
             min_value: stats.min.clone().map_or(Precision::Absent, Precision::Exact),
             max_value: stats.max.clone().map_or(Precision::Absent, Precision::Exact),
             ..ColumnStatistics::default()

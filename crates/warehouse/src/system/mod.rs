@@ -34,6 +34,8 @@ struct SystemRelation {
 struct System<'s> {
     view: &'s ReadView,
     views: &'s Views,
+    /// Who looks; nobody where privileges do not count.
+    user: Option<&'s str>,
     /// Records that views have set aside, by view; only for the relations that show them.
     letters: Vec<(i64, Arc<DeadLetter>)>,
 }
@@ -52,6 +54,7 @@ pub(crate) async fn relation(
     name: &str,
     view: &ReadView,
     views: &Views,
+    user: Option<&str>,
 ) -> Result<Option<Arc<dyn TableProvider>>, SqlError> {
     let rooms: &[&[SystemRelation]] = match schema {
         "information_schema" => &[information::RELATIONS],
@@ -59,9 +62,12 @@ pub(crate) async fn relation(
     };
     let found = rooms.iter().flat_map(|room| room.iter()).find(|relation| relation.name == name);
     let Some(found) = found else { return Ok(None) };
-    let shows_letters = matches!(name, "sys_stream_scan_errors" | "tidemill_dead_letters");
-    let letters = if shows_letters { views.dead_letters(view).await? } else { Vec::new() };
-    Ok(Some(table(found, &System { view, views, letters })?))
+    let letters = match name {
+        "sys_stream_scan_errors" => views.dead_letters(view, false).await?,
+        "tidemill_dead_letters" => views.dead_letters(view, true).await?,
+        _ => Vec::new(),
+    };
+    Ok(Some(table(found, &System { view, views, user, letters })?))
 }
 
 fn table(found: &SystemRelation, system: &System<'_>) -> Result<Arc<dyn TableProvider>> {

@@ -5,7 +5,7 @@ use tidemill_clock::Timestamp as Time;
 
 use super::{System, SystemRelation, ids, row};
 use crate::plan::DATABASE;
-use crate::storage::{DeadLetter, Relation};
+use crate::storage::{DeadLetter, Privilege, Relation};
 use crate::types::SqlType::{self, BigInt, Char, Integer, SmallInt, Timestamp, Varbyte, Varchar};
 use crate::views::{Trigger, stream_columns};
 
@@ -371,9 +371,13 @@ fn views<'s>(system: &'s System<'_>) -> impl Iterator<Item = &'s Relation> {
     system.snapshot.relations.values().map(|relation| &**relation).filter(|relation| relation.is_view())
 }
 
-/// Records that were set aside, of views that exist.
+/// Records that were set aside, of views that exist and that the user may read.
 fn letters<'s>(system: &'s System<'_>) -> impl Iterator<Item = (&'s Relation, &'s DeadLetter)> {
-    let view = |id: &i64| system.snapshot.relations.get(id).map(|relation| &**relation);
+    let may_read = |relation: &&Relation| {
+        let allowed = |user| system.snapshot.require(user, relation, Privilege::Select).is_ok();
+        system.user.is_none_or(allowed)
+    };
+    let view = move |id: &i64| system.snapshot.relations.get(id).map(|relation| &**relation).filter(may_read);
     system.letters.iter().filter_map(move |(id, letter)| Some((view(id)?, &**letter)))
 }
 

@@ -21,11 +21,25 @@ use super::{Reading, Refreshed, Views, Work};
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::storage::{Base, Change, DerivedView, Reached, ReadView, Relation};
 
+/// How often a refresh starts over because a base was put in order meanwhile.
+const RETRIES: usize = 3;
+
 impl Views {
     /// Brings a view over tables and views up to date; durable on return.
     pub(super) async fn refresh_derived(&self, id: i64) -> Result<Refreshed> {
-        let running = self.running(id);
         let _turn = self.turn(id).await;
+        for _ in 0..RETRIES {
+            match self.refresh_derived_in_turn(id).await {
+                // Files of a base were merged meanwhile: what was read is in other files now.
+                Err(error) if error.kind == ErrorKind::SerializationFailure => {}
+                refreshed => return refreshed,
+            }
+        }
+        self.refresh_derived_in_turn(id).await
+    }
+
+    async fn refresh_derived_in_turn(&self, id: i64) -> Result<Refreshed> {
+        let running = self.running(id);
         let relation = self.relation(id)?;
         let view = self.with_bases(&relation).await?;
         self.store_bases(&view).await?;

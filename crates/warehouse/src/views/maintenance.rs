@@ -63,7 +63,9 @@ impl Maintenance {
             _ => (plan, None),
         };
         let obstacle = match grouping {
-            Some(aggregate) => aggregate_obstacle(aggregate).or(above.iter().find_map(|node| subquery_obstacle(node))),
+            Some(aggregate) => subquery_obstacle(node)
+                .or(aggregate_obstacle(aggregate))
+                .or(above.iter().find_map(|node| subquery_obstacle(node))),
             None => None,
         };
         if let Some(obstacle) = obstacle.or(rows_obstacle(rows)?) {
@@ -92,7 +94,7 @@ fn rows_obstacle(plan: &LogicalPlan) -> Result<Option<Obstacle>> {
                 }
                 _ => None,
             },
-            LogicalPlan::Join(join) if join.join_type == JoinType::Inner => None,
+            LogicalPlan::Join(join) if join.join_type == JoinType::Inner => subquery_obstacle(node),
             LogicalPlan::Join(_) => Some(Obstacle("an outer join")),
             LogicalPlan::Aggregate(_) => Some(Obstacle("grouping below another")),
             LogicalPlan::Sort(_) => Some(Obstacle("ORDER BY")),

@@ -73,6 +73,10 @@ impl Views {
             None => Arc::clone(turn.insert(Arc::new(self.compile(&relation).await?))),
         };
         self.adopt_stream(&relation, &view, &stream).await?;
+        if self.hot_bytes() > machine_memory() / HOT_PART {
+            // If they cannot be written, nothing more is taken in.
+            self.flush_in_turn(id).await?;
+        }
         let from = self.positions(id);
         let to = match target {
             Target::Replay if view.stream_id == stream.id().as_str() => later(&from, &view.promised),
@@ -130,13 +134,17 @@ impl Views {
         }
         let view = self.store.read_view();
         let hot = view.hot.get(&id).map_or(0, |hot| hot.bytes());
-        let all: usize = view.hot.values().map(|hot| hot.bytes()).sum();
-        if has_letters || (hot > FLUSH_BYTES && all > machine_memory() / HOT_PART) {
+        if has_letters || (hot > FLUSH_BYTES && self.hot_bytes() > machine_memory() / HOT_PART) {
             self.flush_in_turn(id).await?;
         } else if hot > FLUSH_BYTES {
             self.full.notify_one();
         }
         Ok(())
+    }
+
+    /// Memory that the hot rows of all views hold.
+    fn hot_bytes(&self) -> usize {
+        self.store.read_view().hot.values().map(|hot| hot.bytes()).sum()
     }
 
     /// Starts over if the view's stream was deleted and another one made under its name.

@@ -173,7 +173,8 @@ impl Views {
         let transaction = self.activity.new_transaction();
         let status = match &refreshed {
             Ok(refreshed) => refreshed.status().to_owned(),
-            Err(error) => format!("Refresh failed. {error}"),
+            // Details may show records, which not everybody may read who reads this.
+            Err(error) => format!("Refresh failed. {}", error.message),
         };
         self.activity.note_refresh(RefreshEvent {
             transaction,
@@ -264,8 +265,8 @@ impl Views {
     }
 
     /// The records that views have set aside, by view.
-    pub(crate) async fn dead_letters(&self, view: &ReadView) -> Result<Vec<(i64, Arc<DeadLetter>)>> {
-        self.store.dead_letters(view).await
+    pub(crate) async fn dead_letters(&self, view: &ReadView, with_data: bool) -> Result<Vec<(i64, Arc<DeadLetter>)>> {
+        self.store.dead_letters(view, with_data).await
     }
 
     /// The streams of the account.

@@ -11,8 +11,9 @@ use crate::error::{ErrorKind, Result, SqlError};
 use crate::storage::{Column, DataFile, FileWriter, Relation, Store};
 use crate::types::SqlType;
 
-/// Rows of one data file.
+/// Rows of one data file, and bytes of them in memory.
 const FILE_ROWS: usize = 1 << 20;
+const FILE_BYTES: usize = 256 << 20;
 
 /// What [`write_rows`] has written.
 pub(crate) struct Written {
@@ -28,15 +29,16 @@ pub(crate) async fn write_rows(
 ) -> Result<Written> {
     let schema = relation.stored_schema();
     let mut written = Written { files: Vec::new(), rows: 0 };
-    let (mut pending, mut pending_rows) = (Vec::new(), 0);
+    let (mut pending, mut pending_rows, mut pending_bytes) = (Vec::new(), 0, 0);
     let mut rows = std::pin::pin!(rows);
     while let Some(batch) = rows.try_next().await? {
         pending_rows += batch.num_rows();
+        pending_bytes += batch.get_array_memory_size();
         written.rows += batch.num_rows();
         pending.push(as_columns(&batch, relation.stored(), &schema)?);
-        if pending_rows >= FILE_ROWS {
+        if pending_rows >= FILE_ROWS || pending_bytes >= FILE_BYTES {
             written.files.push(write_file(store, relation, std::mem::take(&mut pending)).await?);
-            pending_rows = 0;
+            (pending_rows, pending_bytes) = (0, 0);
         }
     }
     if pending_rows > 0 {

@@ -10,6 +10,7 @@ use tidemill_clock::Timestamp;
 use super::Loader;
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::storage::catalog::time_text;
+use crate::storage::file::dir_name;
 use crate::storage::{DataFile, Moment, Relation};
 
 /// Past snapshots of a catalog.
@@ -83,5 +84,5 @@ JOIN ducklake_table t USING (table_id) JOIN ducklake_schema s USING (schema_id)"
 fn path_of(row: &sqlx::sqlite::SqliteRow) -> Result<PathBuf> {
     let (schema, table, file): (String, String, String) =
         (row.try_get("schema_name")?, row.try_get("table_name")?, row.try_get("path")?);
-    Ok([schema, table, file].iter().collect())
+    Ok([dir_name(&schema), dir_name(&table), file].iter().collect())
 }

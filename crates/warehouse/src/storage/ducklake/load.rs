@@ -44,9 +44,13 @@ impl<'p> Loader<'p> {
         Ok(Loaded { snapshot, next_id: last.try_get("next_catalog_id")?, next_file: last.try_get("next_file_id")? })
     }
 
-    /// The records that were set aside, by view, oldest first.
-    pub(in crate::storage) async fn load_dead_letters(&self) -> Result<Vec<(i64, Arc<DeadLetter>)>> {
-        let rows = sqlx::query("SELECT * FROM tidemill_dead_letter ORDER BY recorded, table_id, sequence_number");
+    /// The records that were set aside, by view, oldest first; with their bytes only if wanted.
+    pub(in crate::storage) async fn load_dead_letters(&self, with_data: bool) -> Result<Vec<(i64, Arc<DeadLetter>)>> {
+        let sql = "
+SELECT table_id, shard, sequence_number, partition_key, arrival, recorded, code, reason,
+  CASE WHEN $1 THEN data ELSE x'' END AS data
+FROM tidemill_dead_letter ORDER BY recorded, table_id, sequence_number";
+        let rows = sqlx::query(sql).bind(with_data);
         let letter = |row: SqliteRow| -> Result<(i64, Arc<DeadLetter>)> {
             let letter = DeadLetter {
                 shard: row.try_get("shard")?,

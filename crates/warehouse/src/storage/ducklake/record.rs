@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::description::describe;
 use crate::error::Result;
-use crate::storage::file::ColumnStats;
+use crate::storage::file::{ColumnStats, dir_name};
 use crate::storage::{
     Change, DataFile, DeadLetter, ExternalSchema, Positions, Privilege, Reached, Relation, SchemaEntry, Snapshot, User,
 };
@@ -69,6 +69,10 @@ impl<'t, 'c> Record<'t, 'c> {
             Change::SetAutoRefresh { relation, .. } => self.describe(*relation).await,
             Change::SetOwner { relation, owner } => self.set_owner(*relation, owner).await,
             Change::PutUser(user) => self.put_user(user).await,
+            Change::AlterUser { name, .. } => match self.after.users.get(name).cloned() {
+                Some(user) => self.put_user(&user).await,
+                None => Ok(()),
+            },
             Change::DropUser(name) => self.drop_user(name).await,
             Change::Grant { object, grantee, privilege, granted } => {
                 self.grant(*object, grantee, *privilege, *granted).await
@@ -101,7 +105,7 @@ impl<'t, 'c> Record<'t, 'c> {
             .bind(Uuid::new_v4().to_string())
             .bind(self.after.id)
             .bind(&schema.name)
-            .bind(format!("{}/", schema.name))
+            .bind(format!("{}/", dir_name(&schema.name)))
             .execute(&mut **self.transaction)
             .await?;
         sqlx::query("INSERT INTO tidemill_schema_owner VALUES ($1, $2)")
@@ -129,6 +133,11 @@ impl<'t, 'c> Record<'t, 'c> {
             .bind(name)
             .execute(&mut **self.transaction)
             .await?;
+        let local = self.before.schemas.get(name).map(|schema| schema.id);
+        if let Some(id) = local.or_else(|| self.before.external_schemas.get(name).map(|schema| schema.id)) {
+            let sql = "DELETE FROM tidemill_grant WHERE object_id = $1";
+            sqlx::query(sql).bind(id).execute(&mut **self.transaction).await?;
+        }
         if let Some(schema) = self.before.schemas.get(name) {
             sqlx::query("UPDATE ducklake_schema SET end_snapshot = $1 WHERE schema_id = $2 AND end_snapshot IS NULL")
                 .bind(self.after.id)
@@ -148,7 +157,7 @@ impl<'t, 'c> Record<'t, 'c> {
             .bind(self.after.id)
             .bind(schema)
             .bind(&relation.name)
-            .bind(format!("{}/", relation.name))
+            .bind(format!("{}/", dir_name(&relation.name)))
             .execute(&mut **self.transaction)
             .await?;
         for (order, column) in (1..).zip(relation.stored()) {
@@ -251,7 +260,7 @@ impl<'t, 'c> Record<'t, 'c> {
             .bind(relation)
             .bind(stats.column)
             .bind(stats.bytes)
-            .bind(file.records - stats.nulls)
+            .bind(stats.nulls.map(|nulls| file.records - nulls))
             .bind(stats.nulls)
             .bind(stats.min.as_ref().map(bound_text).transpose()?)
             .bind(stats.max.as_ref().map(bound_text).transpose()?)
@@ -281,7 +290,7 @@ impl<'t, 'c> Record<'t, 'c> {
             sqlx::query("INSERT INTO ducklake_table_column_stats VALUES ($1, $2, $3, NULL, $4, $5, NULL)")
                 .bind(relation.id)
                 .bind(column.id)
-                .bind(i64::from(stats().any(|stats| stats.nulls > 0)))
+                .bind(i64::from(stats().any(|stats| stats.nulls != Some(0))))
                 .bind(min.map(bound_text).transpose()?)
                 .bind(max.map(bound_text).transpose()?)
                 .execute(&mut **self.transaction)
