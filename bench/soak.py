@@ -24,7 +24,8 @@ def main():
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--kill-every", type=float, default=120, help="seconds")
     options = parser.parse_args()
-    tidemill = Tidemill()
+    # What was merged is removed soon, so that files can be counted.
+    tidemill = Tidemill("--history", "10s")
     try:
         tidemill.client("kinesis").create_stream(StreamName=STREAM, ShardCount=4)
         tidemill.sql.execute(ROWS)

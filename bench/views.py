@@ -40,7 +40,8 @@ QUERIES = {
 class Tidemill:
     name = "tidemill"
 
-    def __init__(self):
+    def __init__(self, *options: str):
+        self.options = options
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / "target"))
         self.launch()
         self.prepare()
@@ -58,6 +59,7 @@ class Tidemill:
         command = [
             ROOT / "target/release/tidemill", "serve", "--data", self.home / "data", "--ready-file", ready,
             "--aws-addr", f"127.0.0.1:{free_port()}", "--postgres-addr", "127.0.0.1:0", "--console-addr", "127.0.0.1:0",
+            *self.options,
         ]
         self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while not ready.exists():
