@@ -251,7 +251,7 @@ fn check_reached(snapshot: &Snapshot, reached: &Reached) -> Result<()> {
 fn check_borders(snapshot: &Snapshot, id: i64, merged: &[i64]) -> Result<()> {
     let Some(relation) = snapshot.relations.get(&id) else { return Err(gone()) };
     let files = || relation.files.iter().filter(|file| merged.contains(&file.id));
-    let (Some(first), Some(last)) = (files().next(), files().last()) else { return Err(conflict(&relation.name)) };
+    let (Some(first), Some(last)) = (files().next(), files().next_back()) else { return Err(conflict(&relation.name)) };
     let borders = snapshot.dependents(id).filter_map(|view| view.derived()).flat_map(|view| &view.bases);
     let is_inside = |base: &Base| base.relation == id && holds_both_sides(first.row_id_start, last, base.next_row_id);
     if borders.into_iter().any(is_inside) { Err(conflict(&relation.name)) } else { Ok(()) }
