@@ -100,8 +100,7 @@ impl Cluster {
         Ok(Session::new(Arc::clone(self), user, backend))
     }
 
-    /// Commits changes and lets views follow them. It goes on to its end even if the statement is cancelled, so that what is
-    /// published is what the catalog says.
+    /// Commits changes and lets views follow them, even if the statement is cancelled meanwhile.
     pub(crate) async fn commit(&self, changes: Vec<Change>) -> Result<()> {
         let (store, views) = (Arc::clone(&self.store), Arc::clone(&self.views));
         let commit = tokio::spawn(async move {
