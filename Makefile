@@ -27,7 +27,7 @@ bench: ui
 SEEDS := 2000
 
 simulate: ui
-	TIDEMILL_SEEDS=$(SEEDS) $(CARGO) test -p tidemill-warehouse --test it simulation
+	TIDEMILL_SEEDS=$(SEEDS) $(CARGO) test --release -p tidemill-warehouse --test it -- --include-ignored
 
 soak: ui
 	$(CARGO) build --release -p tidemill -p tidemill-bench

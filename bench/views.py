@@ -299,6 +299,8 @@ def main():
             import pyarrow
 
             one = tidemill.sql.execute("SELECT _id FROM typed LIMIT 1").fetchone()[0]
+            # Otherwise names of attributes are folded to lower case (Redshift), and there are none of those.
+            tidemill.sql.execute("SET enable_case_sensitive_identifier TO true")
             answers = {"tidemill": ask(lambda query: tidemill.sql.execute(query).fetchall(), TIDEMILL_NAMES | {
                 "document": TIDEMILL_NAMES["document"]}, one, options.rounds)}
             table = pyarrow.table({"text": texts(tidemill)})

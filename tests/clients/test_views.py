@@ -397,3 +397,76 @@ def test_the_past_of_a_column_without_known_nulls(lab, sql):
     time.sleep(0.01)
     then = value(sql, "SELECT sysdate")
     assert rows(sql, f"SELECT count(*) FROM t AT (TIMESTAMP '{then}') WHERE a IS NULL") == [(1,)]
+
+
+def test_a_view_is_fed_only_while_its_role_is_associated(lab, sql):
+    sql.execute(EVENTS.format(options=""))
+    redshift, cluster = lab.server.client("redshift"), {"ClusterIdentifier": "streaming-cluster"}
+    redshift.modify_cluster_iam_roles(**cluster, RemoveIamRoles=[lab.ROLE])
+    lab.put([event(1)])
+    error = failed(sql, "REFRESH MATERIALIZED VIEW events")
+    assert error.sqlstate == "42501" and "is not associated with cluster" in str(error)
+    redshift.modify_cluster_iam_roles(**cluster, AddIamRoles=[lab.ROLE])
+    sql.execute("REFRESH MATERIALIZED VIEW events")
+    assert value(sql, "SELECT count(*) FROM events") == 1
+
+
+def test_more_records_are_set_aside_than_one_refresh_holds(lab, sql):
+    sql.execute(EVENTS.format(options=""))
+    sql.execute("SET streaming_error_mode TO skip")
+    padding = "x" * (9 << 20)
+    lab.kinesis.update_max_record_size(StreamARN=f"arn:aws:kinesis:us-east-1:000000000000:stream/{lab.STREAM}", MaxRecordSizeInKiB=10240)
+    for number in range(20):
+        lab.kinesis.put_record(StreamName=lab.STREAM, Data=f'{{"station": "{padding}"}}'.encode(), PartitionKey=str(number))
+        lab.put([event(number)])
+    sql.execute("REFRESH MATERIALIZED VIEW events")
+    assert value(sql, "SELECT count(*) FROM events") == 20
+    assert rows(sql, "SELECT count(*), min(octet_length(kinesis_data)) > 9437184 FROM tidemill_dead_letters") == [(20, True)]
+    assert rows(sql, "SELECT sum(scanned_rows), sum(skipped_rows) FROM sys_stream_scan_states") == [(40, 20)]
+
+
+def test_a_cascade_is_one_transaction(lab, sql):
+    text = "from_varbyte(kinesis_data, 'utf-8')"
+    sql.execute(f"CREATE MATERIALIZED VIEW texts AS SELECT {text} AS t FROM evdata.ev_stream_data")
+    sql.execute("CREATE MATERIALIZED VIEW numbers AS SELECT t::int AS n FROM texts")
+    sql.execute("CREATE MATERIALIZED VIEW total AS SELECT count(*) AS n, sum(n) AS sum FROM numbers")
+    lab.put(["1", "2"])
+    sql.execute("REFRESH MATERIALIZED VIEW total CASCADE")
+    assert rows(sql, "SELECT * FROM total") == [(2, 3)]
+    history = "SELECT trim(name), xid FROM svl_mv_refresh_status WHERE status LIKE '%successfully%' ORDER BY xid"
+    assert [name for name, _ in rows(sql, history)] == ["texts", "numbers", "total"]
+    lab.put(["3", "x"])
+    assert failed(sql, "REFRESH MATERIALIZED VIEW total CASCADE").sqlstate == "22P02"
+    assert rows(sql, "SELECT count(*) FROM texts") == [(2,)] and rows(sql, "SELECT * FROM total") == [(2, 3)]
+    assert value(sql, "SELECT count(*) FROM svl_mv_refresh_status WHERE name = 'numbers' AND status LIKE 'Refresh failed%'") == 1
+    sql.execute("REFRESH MATERIALIZED VIEW texts")
+    assert rows(sql, "SELECT count(*) FROM texts") == [(4,)]
+    sql.execute("DELETE FROM texts WHERE t = 'x'")
+    lab.put(["4"])
+    sql.execute("REFRESH MATERIALIZED VIEW total CASCADE")
+    assert rows(sql, "SELECT * FROM total") == [(4, 10)] and value(sql, "SELECT count(*) FROM texts") == 4
+    lab.server.kill()
+    lab.server.start()
+    with lab.connect() as again:
+        again.execute("REFRESH MATERIALIZED VIEW total CASCADE")
+        assert rows(again, "SELECT * FROM total") == [(4, 10)]
+
+
+def test_the_history_of_refreshes_outlives_the_server(lab, sql):
+    sql.execute(EVENTS.format(options=""))
+    lab.put([event(1)])
+    sql.execute("REFRESH MATERIALIZED VIEW events")
+    lab.put(['{"kwh": "x"}'])
+    failed(sql, "REFRESH MATERIALIZED VIEW events")
+    queries = [
+        "SELECT trim(name), xid, status, starttime, endtime, trim(refresh_type) FROM svl_mv_refresh_status ORDER BY xid",
+        "SELECT trim(mv_name), transaction_id, trim(partition_id), trim(latest_position), scanned_rows FROM sys_stream_scan_states",
+    ]
+    before = [rows(sql, query) for query in queries]
+    assert [len(rows) for rows in before] == [2, 1]
+    assert lab.server.stop() == 0
+    lab.server.start()
+    with lab.connect() as again:
+        assert [rows(again, query) for query in queries] == before
+        failed(again, "REFRESH MATERIALIZED VIEW events")
+        assert value(again, "SELECT max(xid) FROM svl_mv_refresh_status") > before[0][-1][1]

@@ -24,6 +24,7 @@
 //! # Ok(()) }
 //! ```
 
+mod backlog;
 mod batch;
 mod changes;
 mod consumer;
@@ -42,6 +43,7 @@ mod shard_map;
 mod store;
 mod stream;
 
+pub use backlog::Backlog;
 pub use batch::Batch;
 pub use consumer::{ConsumerSettings, StreamConsumer};
 pub use error::{Result, StreamError};

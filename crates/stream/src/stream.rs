@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use tidemill_clock::{Clock, Timestamp};
 use tokio::sync::watch;
 
-use crate::log::{Log, TailBudget};
+use crate::log::{Log, TailBudget, Wanted};
 use crate::shard::hash_key;
 use crate::store::Definition;
 use crate::{
@@ -200,12 +200,11 @@ impl Stream {
 
     /// Reads the records of `shard` from `ordinal` on, as far as retention has kept them.
     pub async fn read(&self, shard: ShardId, ordinal: u64, limit: ReadLimit) -> Result<Read> {
-        self.log.read(shard, ordinal, self.horizon(), limit).await
+        self.read_log(Wanted { shard, ordinal, horizon: self.horizon(), limit, recent: None }).await
     }
 
-    /// The same for records that retention has kept for a [`Dependent`](crate::Dependent) although their time is over.
-    pub async fn read_kept(&self, shard: ShardId, ordinal: u64, limit: ReadLimit) -> Result<Read> {
-        self.log.read(shard, ordinal, Timestamp::default(), limit).await
+    pub(crate) async fn read_log(&self, wanted: Wanted) -> Result<Read> {
+        self.log.read(wanted).await
     }
 
     /// The ordinal that the next record of `shard` will get.

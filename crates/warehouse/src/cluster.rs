@@ -1,16 +1,15 @@
 //! One cluster: its store, its engine, its views, its users.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use md5::{Digest, Md5};
 use tidemill_clock::{Clock, hex};
-use tidemill_iam::RoleArn;
 use tidemill_stream::Machine;
 
-use crate::clusters::{Roles, StorageSettings};
+use crate::clusters::StorageSettings;
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::plan::{Engine, Purpose, StatementCatalog, plan_definition};
 use crate::session::Session;
@@ -26,8 +25,6 @@ pub struct Cluster {
     pub(crate) views: Arc<Views>,
     pub(crate) roles: RoleChecker,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Roles associated with the cluster. Held for look-ups and replaced whole.
-    associated: RwLock<Roles>,
     next_backend: AtomicI32,
 }
 
@@ -48,13 +45,7 @@ pub(crate) struct Surroundings {
 
 impl Cluster {
     /// Opens the cluster in `dir`, which is made if it is new.
-    pub(crate) async fn open(
-        name: &str,
-        dir: &Path,
-        admin: &Admin,
-        associated: Roles,
-        surroundings: Surroundings,
-    ) -> Result<Arc<Self>> {
+    pub(crate) async fn open(name: &str, dir: &Path, admin: &Admin, surroundings: Surroundings) -> Result<Arc<Self>> {
         let Surroundings { roles, machine, slices, storage } = surroundings;
         let clock = Arc::clone(&machine.clock);
         let store = Arc::new(Store::open(dir, machine.clone(), storage.history).await?);
@@ -74,7 +65,6 @@ impl Cluster {
             views,
             roles,
             clock,
-            associated: RwLock::new(associated),
             next_backend: AtomicI32::new(1),
         }))
     }
@@ -112,18 +102,6 @@ impl Cluster {
         commit.await.map_err(|error| SqlError::new(ErrorKind::Internal, format!("a commit ended early: {error}")))?
     }
 
-    pub(crate) fn has_role(&self, role: &RoleArn) -> bool {
-        self.associated().arns.iter().any(|arn| arn == role.as_str())
-    }
-
-    pub(crate) fn default_role(&self) -> Option<String> {
-        self.associated().default
-    }
-
-    pub(crate) fn set_roles(&self, roles: Roles) {
-        *self.associated.write().unwrap_or_else(PoisonError::into_inner) = roles;
-    }
-
     /// Stops background work and writes everything to disk.
     pub(crate) async fn close(&self) {
         self.views.stop().await;
@@ -134,10 +112,6 @@ impl Cluster {
     pub(crate) async fn abandon(&self) {
         self.views.abandon().await;
         self.store.close().await;
-    }
-
-    fn associated(&self) -> Roles {
-        self.associated.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -14,7 +14,7 @@ use tidemill_stream::{Machine, Streams};
 
 use crate::cluster::{Admin, Cluster, Surroundings, password_hash};
 use crate::error::SqlError;
-use crate::views::{RoleChecker, ViewLag};
+use crate::views::{RoleChecker, Roles, ViewLag};
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS cluster (
@@ -47,15 +47,6 @@ pub enum ClusterError {
     /// The control database refused.
     #[error("control database: {0}")]
     Control(#[from] sqlx::Error),
-}
-
-/// Roles associated with a cluster.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Roles {
-    /// Their ARNs.
-    pub arns: Vec<String>,
-    /// The one that statements mean by `default`.
-    pub default: Option<String>,
 }
 
 /// What a cluster is made from.
@@ -126,7 +117,8 @@ pub trait Endpoints: Send + Sync {
 pub struct Clusters {
     control: SqlitePool,
     dir: PathBuf,
-    roles: RoleChecker,
+    iam: Arc<Iam>,
+    streams: Arc<Streams>,
     storage: StorageSettings,
     machine: Machine,
     endpoints: OnceLock<Arc<dyn Endpoints>>,
@@ -158,9 +150,8 @@ impl Clusters {
         endpoints: Arc<dyn Endpoints>,
     ) -> Result<Arc<Self>, ClusterError> {
         sqlx::raw_sql(SCHEMA).execute(&control).await?;
-        let roles = RoleChecker { iam, streams };
         let endpoints = OnceLock::from(endpoints);
-        let clusters = Self { control, dir, roles, storage, machine, endpoints, running: RwLock::default() };
+        let clusters = Self { control, dir, iam, streams, storage, machine, endpoints, running: RwLock::default() };
         for kept in clusters.kept().await? {
             if kept.deleting {
                 clusters.remove(&kept.info.id).await?;
@@ -245,7 +236,7 @@ impl Clusters {
             .bind(&info.id)
             .execute(&self.control)
             .await?;
-        cluster.set_roles(info.roles.clone());
+        cluster.roles.associate(info.roles.clone());
         self.write().insert(name.to_owned(), Running { info: info.clone(), cluster });
         Ok(info)
     }
@@ -276,13 +267,13 @@ impl Clusters {
 
     async fn launch(&self, mut info: ClusterInfo, admin: &Admin, port: u16) -> Result<ClusterInfo, ClusterError> {
         let surroundings = Surroundings {
-            roles: self.roles.clone(),
+            roles: RoleChecker::new(Arc::clone(&self.iam), Arc::clone(&self.streams), &info.name, info.roles.clone()),
             machine: self.machine.clone(),
             slices: slices(&info.node_type, info.nodes),
             storage: self.storage,
         };
         let dir = self.dir.join(&info.id);
-        let cluster = Cluster::open(&info.name, &dir, admin, info.roles.clone(), surroundings).await?;
+        let cluster = Cluster::open(&info.name, &dir, admin, surroundings).await?;
         if let Some(endpoints) = self.endpoints.get() {
             let opened = endpoints.open(Arc::clone(&cluster), port).await;
             info.address = opened.map_err(|error| ClusterError::Endpoint(error.to_string()))?;
@@ -298,7 +289,7 @@ impl Clusters {
 
     async fn check_role(&self, arn: &str) -> Result<(), ClusterError> {
         let role = RoleArn::parse(arn).map_err(|error| ClusterError::Invalid(error.to_string()))?;
-        let assumed = self.roles.iam.assume_role(&role, crate::views::SERVICE).await;
+        let assumed = self.iam.assume_role(&role, crate::views::SERVICE).await;
         assumed.map(drop).map_err(|error| ClusterError::Invalid(format!("The IAM role {arn} is not valid. {error}")))
     }
 

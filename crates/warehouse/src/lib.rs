@@ -22,10 +22,10 @@ mod types;
 mod views;
 
 pub use cluster::Cluster;
-pub use clusters::{ClusterError, ClusterInfo, Clusters, DEFAULT_PORT, Endpoints, NewCluster, Roles, StorageSettings};
+pub use clusters::{ClusterError, ClusterInfo, Clusters, DEFAULT_PORT, Endpoints, NewCluster, StorageSettings};
 pub use error::{ErrorKind, Result, SqlError};
 pub use plan::Parameter;
 pub use session::{Description, Outcome, Prepared, Session, TransactionState};
 pub use sql::shown_name;
 pub use types::SqlType;
-pub use views::ViewLag;
+pub use views::{Roles, ViewLag};

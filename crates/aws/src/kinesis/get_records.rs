@@ -142,9 +142,9 @@ pub(super) fn write_json_records(out: &mut Vec<u8>, shard: &Shard, runs: &[Recor
             out.extend_from_slice(&shard.sequence_number(record.ordinal).digits());
             out.extend_from_slice(br#"","ApproximateArrivalTimestamp":"#);
             out.extend_from_slice(arrival.as_bytes());
-            if !record.partition_key.is_empty() {
+            if !record.partition_key().is_empty() {
                 out.extend_from_slice(br#","PartitionKey":"#);
-                serde_json::to_writer(&mut *out, record.partition_key).map_err(AwsError::internal)?;
+                serde_json::to_writer(&mut *out, record.partition_key()).map_err(AwsError::internal)?;
             }
             if encrypted {
                 out.extend_from_slice(br#","EncryptionType":"KMS""#);
@@ -188,14 +188,14 @@ pub(super) fn write_cbor_records(out: &mut cbor::Writer<'_>, shard: &Shard, runs
     out.list(runs.iter().map(|run| run.count as usize).sum());
     for run in runs {
         for record in run.records() {
-            out.map(3 + usize::from(!record.partition_key.is_empty()) + usize::from(encrypted));
+            out.map(3 + usize::from(!record.partition_key().is_empty()) + usize::from(encrypted));
             out.text(b"SequenceNumber");
             out.text(&shard.sequence_number(record.ordinal).digits());
             out.text(b"ApproximateArrivalTimestamp");
             out.time(run.arrival.millis().max(0) as u64);
-            if !record.partition_key.is_empty() {
+            if !record.partition_key().is_empty() {
                 out.text(b"PartitionKey");
-                out.text(record.partition_key.as_bytes());
+                out.text(record.partition_key().as_bytes());
             }
             if encrypted {
                 out.text(b"EncryptionType");

@@ -207,14 +207,21 @@ pub struct RecordRun {
 pub struct Record<'a> {
     /// Its place in the shard.
     pub ordinal: u64,
-    /// The key it was placed by.
-    pub partition_key: &'a str,
+    /// The bytes of [`Self::partition_key`].
+    pub key: &'a [u8],
     /// What was put.
     pub data: &'a [u8],
-    /// Where `partition_key` starts in [`RecordRun::buffer`].
+    /// Where `key` starts in [`RecordRun::buffer`].
     pub key_offset: u32,
     /// Where `data` starts in [`RecordRun::buffer`].
     pub data_offset: u32,
+}
+
+impl<'a> Record<'a> {
+    /// The key it was placed by.
+    pub fn partition_key(&self) -> &'a str {
+        std::str::from_utf8(self.key).unwrap_or_default()
+    }
 }
 
 impl RecordRun {
@@ -246,7 +253,7 @@ impl RecordRun {
             at = end;
             Record {
                 ordinal: self.first + index,
-                partition_key: std::str::from_utf8(&self.block[key_start..data_start]).unwrap_or_default(),
+                key: &self.block[key_start..data_start],
                 data: &self.block[data_start..end],
                 key_offset: key_start as u32,
                 data_offset: data_start as u32,
@@ -334,7 +341,7 @@ mod tests {
         let block = Block::verify(sample().into(), 7).unwrap();
         assert_eq!((block.number(), block.arrival().millis()), (5, 99));
         let run = block.run(ShardId(2)).unwrap();
-        let seen: Vec<_> = run.records().map(|record| (record.ordinal, record.partition_key, record.data)).collect();
+        let seen: Vec<_> = run.records().map(|record| (record.ordinal, record.partition_key(), record.data)).collect();
         assert_eq!(seen, [(10, "key", &b"one"[..]), (11, "key", b""), (12, "key", b"three")]);
         assert!(block.run(ShardId(1)).is_none());
     }

@@ -9,6 +9,7 @@ pub(crate) mod block;
 mod committer;
 mod index;
 mod read;
+mod recent;
 mod recovery;
 mod segment;
 mod tail;
@@ -23,6 +24,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 pub use block::{Record, RecordRun};
 pub use read::{Read, ReadLimit};
 
+pub(crate) use read::Wanted;
+pub(crate) use recent::RecentBlocks;
 pub(crate) use tail::TailBudget;
 
 use crate::{Batch, Machine, Rate, Result, ShardId, StreamError, StreamMetrics};
@@ -135,15 +138,9 @@ impl Log {
         }
     }
 
-    /// Reads records of `shard` from `ordinal` on that arrived at `horizon` or later.
-    pub(crate) async fn read(
-        &self,
-        shard: ShardId,
-        ordinal: u64,
-        horizon: Timestamp,
-        limit: ReadLimit,
-    ) -> Result<Read> {
-        let read = self.reader.read(shard, ordinal, horizon, limit).await?;
+    /// Reads records of one shard.
+    pub(crate) async fn read(&self, wanted: Wanted) -> Result<Read> {
+        let read = self.reader.read(wanted).await?;
         let records = read.runs.iter().map(|run| u64::from(run.count)).sum();
         let bytes = read.runs.iter().map(|run| run.payload() as u64).sum();
         self.metrics.read(records, bytes);

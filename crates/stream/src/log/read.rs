@@ -9,6 +9,7 @@ use tidemill_clock::{Disk, Timestamp};
 use super::SharedIndex;
 use super::block::{Block, RecordRun};
 use super::index::{Goal, Mark, Summary};
+use super::recent::RecentBlocks;
 use super::segment::{START, Segment, Step};
 use crate::{Result, Shard, ShardId, StreamError};
 
@@ -26,6 +27,17 @@ impl Default for ReadLimit {
     fn default() -> Self {
         Self { records: 10_000, bytes: 10 << 20 }
     }
+}
+
+/// What a read is to return: records of `shard` from `ordinal` on that arrived at `horizon` or later.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) shard: ShardId,
+    pub(crate) ordinal: u64,
+    pub(crate) horizon: Timestamp,
+    pub(crate) limit: ReadLimit,
+    /// Where blocks are looked for before they are read from disk, and left for the next reader.
+    pub(crate) recent: Option<Arc<RecentBlocks>>,
 }
 
 /// What a read returned.
@@ -66,16 +78,11 @@ impl Reader {
         Self { index, disk, summaries: Arc::default() }
     }
 
-    pub(super) async fn read(
-        &self,
-        shard: ShardId,
-        ordinal: u64,
-        horizon: Timestamp,
-        limit: ReadLimit,
-    ) -> Result<Read> {
+    pub(super) async fn read(&self, wanted: Wanted) -> Result<Read> {
+        let Wanted { shard, ordinal, horizon, limit, recent } = wanted;
         let mut taken = Taken { shard, next: ordinal.max(1), horizon, limit, runs: Vec::new() };
         if !self.take_from_memory(&mut taken) {
-            taken = self.in_background(move |reader| reader.take_from_disk(taken)).await?;
+            taken = self.in_background(move |reader| reader.take_from_disk(taken, recent)).await?;
         }
         let tip = self.index.read().shard(shard).map_or(1, |shard| shard.next);
         Ok(Read { at_tip: taken.next >= tip, next: taken.next, runs: taken.runs })
@@ -114,7 +121,7 @@ impl Reader {
         taken.next > wanted
     }
 
-    fn take_from_disk(&self, mut taken: Taken) -> Result<Taken> {
+    fn take_from_disk(&self, mut taken: Taken, recent: Option<Arc<RecentBlocks>>) -> Result<Taken> {
         // What is written behind this is not published yet, and perhaps not synced.
         let tip = self.index.read().shard(taken.shard).map_or(1, |shard| shard.next);
         let Some(mark) = self.mark_for(taken.shard, Goal::Ordinal(taken.next)) else { return Ok(taken) };
@@ -124,7 +131,7 @@ impl Reader {
             let Some(segment) = segment else { return Ok(taken) };
             wanted = segment.first_block + 1;
             let start = if segment.first_block == mark.segment { mark.offset } else { START };
-            let mut scan = match segment.scan(start) {
+            let mut scan = match segment.scan(start, recent.clone()) {
                 // Retention was faster.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 scan => scan?,

@@ -79,7 +79,7 @@ impl Recovered {
 
     /// Reads all blocks of a segment. Returns where they end.
     fn scan(&mut self, segment: &Segment, last: bool) -> Result<u64> {
-        let mut scan = segment.scan(START)?;
+        let mut scan = segment.scan(START, None)?;
         loop {
             match scan.step()? {
                 Step::Block(offset, block) if block.number() == self.next_block => {
@@ -130,7 +130,7 @@ fn has_block_after(segment: &Segment, offset: u64) -> Result<bool> {
     let mut from = 1;
     while let Some(found) = rest[..read].get(from..).and_then(|bytes| bytes.windows(4).position(|at| at == b"TMBK")) {
         let at = offset + (from + found) as u64;
-        if matches!(segment.scan(at)?.step()?, Step::Block(..)) {
+        if matches!(segment.scan(at, None)?.step()?, Step::Block(..)) {
             return Ok(true);
         }
         from += found + 1;

@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 use tidemill_clock::{Disk, DiskFile};
 
 use super::block::{Block, Header, peek};
+use super::recent::RecentBlocks;
 use crate::{Result, StreamError};
 
 const MAGIC: [u8; 4] = *b"TMSG";
@@ -96,9 +97,10 @@ impl Segment {
         self.disk.open(&self.path)
     }
 
-    /// The blocks from `offset` on.
-    pub(crate) fn scan(&self, offset: u64) -> io::Result<Scan> {
-        Ok(Scan { file: self.open()?, salt: self.salt, offset, chunk: Bytes::new(), chunk_at: offset })
+    /// The blocks from `offset` on, shared through `recent`.
+    pub(crate) fn scan(&self, offset: u64, recent: Option<Arc<RecentBlocks>>) -> io::Result<Scan> {
+        let (file, first_block, salt) = (self.open()?, self.first_block, self.salt);
+        Ok(Scan { file, first_block, salt, recent, offset, chunk: Bytes::new(), chunk_at: offset })
     }
 
     /// The error for damage at `offset`.
@@ -116,7 +118,9 @@ fn checksum(header: &[u8; START as usize]) -> u32 {
 /// Walks the blocks of a segment, reading large chunks that the blocks share.
 pub(crate) struct Scan {
     file: Arc<dyn DiskFile>,
+    first_block: u64,
     salt: u32,
+    recent: Option<Arc<RecentBlocks>>,
     /// Where the next block starts.
     pub(crate) offset: u64,
     chunk: Bytes,
@@ -135,6 +139,18 @@ pub(crate) enum Step {
 
 impl Scan {
     pub(crate) fn step(&mut self) -> Result<Step> {
+        let (recent, at) = (self.recent.clone(), (self.first_block, self.offset));
+        if let Some(block) = recent.as_ref().and_then(|recent| recent.get(at)) {
+            return Ok(self.found(block));
+        }
+        let step = self.read_step()?;
+        if let (Some(recent), Step::Block(_, block)) = (&recent, &step) {
+            recent.add(at, block);
+        }
+        Ok(step)
+    }
+
+    fn read_step(&mut self) -> Result<Step> {
         let header = self.bytes(super::block::HEADER)?;
         let length = match peek(&header) {
             Header::Unwritten => return Ok(Step::End),
@@ -148,9 +164,14 @@ impl Scan {
         let Some(block) = Block::verify(bytes, self.salt) else {
             return Ok(Step::Bad("the checksum of the block differs"));
         };
+        Ok(self.found(block))
+    }
+
+    /// Goes on behind a block.
+    fn found(&mut self, block: Block) -> Step {
         let at = self.offset;
-        self.offset += length as u64;
-        Ok(Step::Block(at, block))
+        self.offset += block.len() as u64;
+        Step::Block(at, block)
     }
 
     /// Up to `length` bytes at the current offset; fewer at the end of the file.

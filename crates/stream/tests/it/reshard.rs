@@ -31,7 +31,7 @@ async fn drained(stream: &Stream) -> Vec<(String, Vec<u8>)> {
         loop {
             let read = stream.read(shard.id, next, ReadLimit::default()).await.unwrap();
             for run in &read.runs {
-                records.extend(run.records().map(|record| (record.partition_key.to_owned(), record.data.to_vec())));
+                records.extend(run.records().map(|record| (record.partition_key().to_owned(), record.data.to_vec())));
             }
             next = read.next;
             if read.at_tip {

@@ -114,7 +114,7 @@ impl Model {
                 let read = stream.read(shard.id, next, ReadLimit { records: 7, bytes: 1 << 20 }).await.unwrap();
                 for run in &read.runs {
                     for record in run.records() {
-                        let (key, data) = (record.partition_key.to_owned(), record.data.to_vec());
+                        let (key, data) = (record.partition_key().to_owned(), record.data.to_vec());
                         let before = seen.insert((shard.id, record.ordinal), Known { key, data, arrival: run.arrival });
                         assert!(before.is_none(), "a record was read twice");
                     }

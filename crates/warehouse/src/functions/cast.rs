@@ -1,19 +1,21 @@
 //! Casts as Redshift does them: texts are cut to a VARCHAR's bytes, digits checked, SUPER cast leniently.
 
+use std::borrow::Cow;
 use std::hash::Hash;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryViewArray, Decimal128Builder, StringViewArray, StringViewBuilder,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryViewArray, Decimal128Array, Decimal128Builder, PrimitiveArray,
+    StringViewArray, StringViewBuilder,
 };
+use datafusion::arrow::compute::kernels::cast_utils::Parser;
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::arrow::datatypes::{DataType, FieldRef, Int16Type, Int32Type, Int64Type};
 use datafusion::arrow::util::display::FormatOptions;
 use datafusion::common::Result;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use sonic_rs::JsonValueTrait;
 
 use super::function::map_first;
 use crate::error::{ErrorKind, SqlError};
@@ -147,6 +149,9 @@ fn text_to_decimal(texts: &StringViewArray, precision: u8, scale: i8) -> Result<
 }
 
 fn parse_decimal(text: &str, precision: u8, scale: i8) -> Result<i128, SqlError> {
+    if let Some(value) = parse_short_decimal(text.as_bytes(), precision, scale) {
+        return Ok(i128::from(value));
+    }
     let trimmed = text.trim();
     let (negative, digits) = match trimmed.as_bytes() {
         [b'-', rest @ ..] => (true, rest),
@@ -194,6 +199,28 @@ fn parse_decimal(text: &str, precision: u8, scale: i8) -> Result<i128, SqlError>
         return Err(overflow());
     }
     Ok(if negative { -value } else { value })
+}
+
+/// The value of a plain number, such as most are: few digits, none too many behind the point. None for any other text.
+fn parse_short_decimal(text: &[u8], precision: u8, scale: i8) -> Option<i64> {
+    const DIGITS: usize = 15;
+    let (negative, digits) = text.strip_prefix(b"-").map_or((false, text), |digits| (true, digits));
+    if digits.len() > DIGITS || !digits.first().is_some_and(u8::is_ascii_digit) {
+        return None;
+    }
+    let (mut value, mut point) = (0_i64, None);
+    for (at, byte) in digits.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => value = value * 10 + i64::from(byte - b'0'),
+            b'.' if point.is_none() => point = Some(at),
+            _ => return None,
+        }
+    }
+    let fraction = point.map_or(0, |point| digits.len() - point - 1);
+    let missing = usize::try_from(scale).ok()?.checked_sub(fraction)?;
+    let value = value.checked_mul(10_i64.checked_pow(missing as u32)?)?;
+    let fits = 10_i64.checked_pow(u32::from(precision)).is_none_or(|limit| value < limit);
+    fits.then_some(if negative { -value } else { value })
 }
 
 fn parse_exponent(text: &str, precision: u8, scale: i8) -> Option<i128> {
@@ -251,27 +278,36 @@ fn booleans(texts: &StringViewArray) -> Result<ArrayRef> {
 /// SUPER to a scalar: a string without its quotes; an object, an array or a value that does not fit gives NULL
 /// (Redshift: `cast_super_null_on_error`).
 fn from_super(documents: &StringViewArray, to: SqlType) -> Result<ArrayRef> {
-    let scalar = |json: &str| -> Option<String> {
-        let value: sonic_rs::LazyValue<'_> = sonic_rs::from_str(json).ok()?;
-        if value.is_object() || value.is_array() || value.is_null() {
-            return None;
-        }
-        Some(value.as_str().map_or_else(|| json.trim().to_owned(), str::to_owned))
-    };
-    let texts: StringViewArray = documents.iter().map(|json| json.and_then(scalar)).collect();
-    let texts: ArrayRef = Arc::new(texts);
+    let texts = || documents.iter().map(|json| json.and_then(scalar_text));
     match to {
-        SqlType::Varchar(length) | SqlType::Char(length) => Ok(cut(texts.as_string_view(), length as usize)),
+        SqlType::Varchar(length) | SqlType::Char(length) => Ok(cut(&texts().collect(), length as usize)),
         SqlType::Decimal(precision, scale) => {
-            let decimals = texts.as_string_view().iter().map(|text| parse_decimal(text?, precision, scale).ok());
-            let decimals: datafusion::arrow::array::Decimal128Array = decimals.collect();
-            Ok(Arc::new(decimals.with_precision_and_scale(precision, scale)?))
+            let decimals = texts().map(|text| parse_decimal(&text?, precision, scale).ok());
+            Ok(Arc::new(decimals.collect::<Decimal128Array>().with_precision_and_scale(precision, scale)?))
         }
+        SqlType::SmallInt => Ok(parsed::<Int16Type>(texts())),
+        SqlType::Integer => Ok(parsed::<Int32Type>(texts())),
+        SqlType::BigInt => Ok(parsed::<Int64Type>(texts())),
         to => {
             let options = CastOptions { safe: true, format_options: FormatOptions::default() };
-            Ok(cast_with_options(&texts, &to.arrow(), &options)?)
+            Ok(cast_with_options(&texts().collect::<StringViewArray>(), &to.arrow(), &options)?)
         }
     }
+}
+
+/// The text of a SUPER value that is a scalar and not null.
+fn scalar_text(json: &str) -> Option<Cow<'_, str>> {
+    match json.as_bytes() {
+        [b'{' | b'[', ..] | b"null" => None,
+        [b'"', inner @ .., b'"'] if inner.contains(&b'\\') => sonic_rs::from_str(json).ok().map(Cow::Owned),
+        [b'"', _, .., b'"'] | b"\"\"" => json.get(1..json.len() - 1).map(Cow::Borrowed),
+        _ => Some(Cow::Borrowed(json)),
+    }
+}
+
+/// Texts as numbers; one that is none gives NULL.
+fn parsed<'t, T: ArrowPrimitiveType + Parser>(texts: impl Iterator<Item = Option<Cow<'t, str>>>) -> ArrayRef {
+    Arc::new(texts.map(|text| T::parse(&text?)).collect::<PrimitiveArray<T>>())
 }
 
 /// A scalar to SUPER: numbers and truth values as they are, the rest as JSON strings.

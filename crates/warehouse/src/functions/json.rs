@@ -9,6 +9,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
+use memchr::memchr2;
 use sonic_rs::{JsonContainerTrait, JsonType, JsonValueTrait};
 
 use super::function::{Function, constant_flag, constant_text, is_bytes, is_text, map_first, no_match};
@@ -16,8 +17,10 @@ use super::path::{Form, JsonPath, extract, invalid_json};
 use super::super_value::Step;
 use crate::types::{MAX_VARCHAR, SqlType};
 
-/// The name by which the optimizer finds calls that share a text.
+/// The names by which the optimizer finds calls that share a text.
 pub(crate) const EXTRACT_PATH_TEXT: &str = "json_extract_path_text";
+pub(crate) const JSON_PARSE: &str = "json_parse";
+pub(crate) const CAN_JSON_PARSE: &str = "can_json_parse";
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
@@ -27,16 +30,11 @@ pub(super) fn functions() -> Vec<Function> {
             |_| Ok(SqlType::Varchar(MAX_VARCHAR).field_ref(EXTRACT_PATH_TEXT)),
             extract_path_text,
         ),
+        parser(JSON_PARSE, |args| map_first(args, |json| parse(json, is_json))),
         Function::new(
-            "json_parse",
-            |types| text_or_bytes("json_parse", types),
-            |_| Ok(SqlType::Super.field_ref("json_parse")),
-            |args| map_first(args, parse),
-        ),
-        Function::new(
-            "can_json_parse",
-            |types| text_or_bytes("can_json_parse", types),
-            |_| Ok(Arc::new(Field::new("can_json_parse", DataType::Boolean, true))),
+            CAN_JSON_PARSE,
+            |types| text_or_bytes(CAN_JSON_PARSE, types),
+            |_| Ok(Arc::new(Field::new(CAN_JSON_PARSE, DataType::Boolean, true))),
             |args| map_first(args, can_parse),
         ),
         Function::new(
@@ -69,6 +67,16 @@ pub(super) fn functions() -> Vec<Function> {
         )
         .also(&["get_array_length"]),
     ]
+}
+
+/// JSON_PARSE of what CAN_JSON_PARSE has taken.
+pub(crate) fn parse_known_json() -> Function {
+    parser("json_parse_known", |args| map_first(args, |json| parse(json, |_| true)))
+}
+
+fn parser(name: &'static str, run: fn(&ScalarFunctionArgs) -> Result<ColumnarValue>) -> Function {
+    let arguments = |types: &[DataType]| text_or_bytes(JSON_PARSE, types);
+    Function::new(name, arguments, |_| Ok(SqlType::Super.field_ref(JSON_PARSE)), run)
 }
 
 fn one_text(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
@@ -131,16 +139,20 @@ fn one_column(json: &StringViewArray, path: &JsonPath, null_if_invalid: bool) ->
 }
 
 /// JSON text to SUPER: the same bytes if they are compact already.
-fn parse(json: &ArrayRef) -> Result<ArrayRef> {
+fn parse(json: &ArrayRef, is_json: impl Fn(&str) -> bool) -> Result<ArrayRef> {
     let text = as_text(json)?;
-    if text.iter().flatten().all(|value| is_json(value) && is_compact(value)) {
+    if text.iter().flatten().all(|value| is_compact(value) && is_json(value)) {
         return Ok(Arc::new(text));
     }
     let mut documents = StringViewBuilder::with_capacity(text.len());
+    let mut document = Vec::new();
     for value in &text {
         match value {
             Some(value) if !is_json(value) => return Err(invalid_json(value)),
-            Some(value) => documents.append_value(compact(value)),
+            Some(value) => {
+                compact(value.as_bytes(), &mut document);
+                documents.append_value(std::str::from_utf8(&document).map_err(|_| invalid_json(value))?);
+            }
             None => documents.append_null(),
         }
     }
@@ -208,31 +220,48 @@ fn is_container(text: &str) -> bool {
 
 /// Whether JSON has no white space between its tokens.
 fn is_compact(json: &str) -> bool {
-    let (mut in_string, mut escaped) = (false, false);
-    json.bytes().all(|byte| {
+    let mut rest = json.as_bytes();
+    while let Some(byte) = rest.first() {
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b' ' | b'\t' | b'\n' | b'\r' => return in_string,
-            _ => {}
+            b'"' => rest = &rest[string_length(rest)..],
+            b' ' | b'\t' | b'\n' | b'\r' => return false,
+            _ => rest = &rest[1..],
         }
-        true
-    })
+    }
+    true
 }
 
-/// JSON without the white space between its tokens.
-fn compact(json: &str) -> String {
-    let (mut in_string, mut escaped) = (false, false);
-    let keep = |character: &char| {
-        match character {
-            _ if escaped => escaped = false,
-            '\\' if in_string => escaped = true,
-            '"' => in_string = !in_string,
-            ' ' | '\t' | '\n' | '\r' => return in_string,
-            _ => {}
+/// Leaves JSON without the white space between its tokens in `compact`.
+fn compact(json: &[u8], compact: &mut Vec<u8>) {
+    compact.clear();
+    compact.reserve(json.len());
+    let mut rest = json;
+    while let Some(byte) = rest.first() {
+        let length = match byte {
+            b'"' => {
+                let length = string_length(rest);
+                compact.extend_from_slice(&rest[..length]);
+                length
+            }
+            b' ' | b'\t' | b'\n' | b'\r' => 1,
+            byte => {
+                compact.push(*byte);
+                1
+            }
+        };
+        rest = &rest[length..];
+    }
+}
+
+/// The length of the string that `json` starts with, with its quotes.
+fn string_length(json: &[u8]) -> usize {
+    let mut at = 1;
+    while let Some(found) = json.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += found;
+        match json[at] {
+            b'"' => return at + 1,
+            _ => at += 2,
         }
-        true
-    };
-    json.chars().filter(keep).collect()
+    }
+    json.len()
 }

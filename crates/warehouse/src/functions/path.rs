@@ -12,7 +12,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
-use sonic_rs::{JsonValueTrait, LazyValue, PointerNode, PointerTree};
+use sonic_rs::{LazyValue, PointerNode, PointerTree};
 
 use super::super_value::Step;
 use crate::error::{ErrorKind, SqlError};
@@ -48,9 +48,19 @@ impl JsonPaths {
         Self { paths, null_if_invalid, signature: Signature::exact(vec![DataType::Utf8View], Volatility::Immutable) }
     }
 
-    fn fields(&self) -> Fields {
-        (0..self.paths.len()).map(|index| Field::new(format!("path_{index}"), DataType::Utf8View, true)).collect()
+    /// What is taken.
+    pub(crate) fn paths(&self) -> &[JsonPath] {
+        &self.paths
     }
+
+    fn fields(&self) -> Fields {
+        path_fields(self.paths.len())
+    }
+}
+
+/// The fields of a struct of the values of `count` paths.
+pub(super) fn path_fields(count: usize) -> Fields {
+    (0..count).map(|index| Field::new(format!("path_{index}"), DataType::Utf8View, true)).collect()
 }
 
 /// The values of one path in what [`JsonPaths`] gives. It is not the engine's access to a field of a struct, because the engine
@@ -132,7 +142,7 @@ impl ScalarUDFImpl for JsonPaths {
 }
 
 /// Takes `paths` out of each text.
-pub(super) fn extract(json: &StringViewArray, paths: &[JsonPath], null_if_invalid: bool) -> Result<Vec<ArrayRef>> {
+pub(crate) fn extract(json: &StringViewArray, paths: &[JsonPath], null_if_invalid: bool) -> Result<Vec<ArrayRef>> {
     let (tree, keys) = (pointer_tree(paths), top_level_keys(paths));
     let mut columns: Vec<Column> = paths.iter().map(|path| Column::new(json, path.form)).collect();
     let mut values = Vec::with_capacity(paths.len());
@@ -148,7 +158,7 @@ pub(super) fn extract(json: &StringViewArray, paths: &[JsonPath], null_if_invali
         };
         if is_json.is_some() {
             for (column, value) in columns.iter_mut().zip(&values) {
-                column.append(json, row, value.as_ref())?;
+                column.append(json, row, value.as_ref().map(LazyValue::as_raw_str))?;
             }
         } else if null_if_invalid {
             columns.iter_mut().for_each(Column::append_null);
@@ -157,6 +167,15 @@ pub(super) fn extract(json: &StringViewArray, paths: &[JsonPath], null_if_invali
         }
     }
     Ok(columns.into_iter().map(Column::finish).collect())
+}
+
+/// JSON values in the form of texts.
+pub(super) fn shown(values: &StringViewArray) -> Result<ArrayRef> {
+    let mut texts = Column::new(values, Form::Text);
+    for (row, value) in values.iter().enumerate() {
+        texts.append(values, row, value)?;
+    }
+    Ok(texts.finish())
 }
 
 /// The keys of the paths, if each is one key.
@@ -258,12 +277,12 @@ impl Column {
         self.texts.append_null();
     }
 
-    fn append(&mut self, json: &StringViewArray, row: usize, value: Option<&LazyValue<'_>>) -> Result<()> {
-        let Some(value) = value else {
+    /// Appends a value that is a part of row `row`'s text.
+    fn append(&mut self, json: &StringViewArray, row: usize, raw: Option<&str>) -> Result<()> {
+        let Some(raw) = raw else {
             self.texts.append_null();
             return Ok(());
         };
-        let raw = value.as_raw_str();
         match self.form {
             Form::Json => self.append_slice(json, row, raw),
             Form::Text if raw == "null" => {
@@ -274,7 +293,7 @@ impl Column {
                 None => self.append_slice(json, row, raw),
                 Some(plain) if !plain.contains('\\') => self.append_slice(json, row, plain),
                 Some(_) => {
-                    self.texts.append_value(value.as_str().unwrap_or_default());
+                    self.texts.append_value(sonic_rs::from_str::<Cow<'_, str>>(raw).unwrap_or_default());
                     Ok(())
                 }
             },

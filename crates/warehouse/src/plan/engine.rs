@@ -17,6 +17,7 @@ use super::DATABASE;
 use super::averages::RedshiftAverages;
 use super::casts::RedshiftCasts;
 use super::fuse::FuseJsonPaths;
+use super::known_json::TrustKnownJson;
 use super::super_planner::SuperNavigation;
 use super::type_planner::RedshiftTypes;
 use crate::error::Result;
@@ -60,6 +61,7 @@ impl Engine {
             .with_runtime_env(runtime)
             .with_type_planner(Arc::new(RedshiftTypes))
             .with_analyzer_rules(analyzer_rules)
+            .with_optimizer_rule(Arc::new(TrustKnownJson))
             .with_optimizer_rule(Arc::new(FuseJsonPaths))
             .build();
         for function in functions::scalar_functions().into_iter().chain(system::functions()) {

@@ -1,7 +1,8 @@
 //! Several paths into one JSON text are taken in one pass.
 //!
 //! `json_extract_path_text(x, 'a')`, `json_extract_path_text(x, 'b')` and `payload.c.d` of one plan node, where
-//! two or more have the same text, become fields of one `json_paths(x)` in a projection below the node.
+//! two or more have the same text, become fields of one `json_paths(x)` in a projection below the node. A single path into a
+//! column becomes one, too: the projection goes into the scan, which may have the path as a column of the file.
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result, ScalarValue};
@@ -69,7 +70,7 @@ impl Group {
     }
 }
 
-/// The groups of two or more paths in a node's expressions.
+/// The groups of paths in a node's expressions that are worth a projection.
 fn groups_of(plan: &LogicalPlan) -> Result<Vec<Group>> {
     let mut groups: Vec<Group> = Vec::new();
     plan.apply_expressions(|expr| {
@@ -87,7 +88,7 @@ fn groups_of(plan: &LogicalPlan) -> Result<Vec<Group>> {
             Ok(TreeNodeRecursion::Jump)
         })
     })?;
-    groups.retain(|group| group.paths.len() > 1);
+    groups.retain(|group| group.paths.len() > 1 || matches!(group.text, Expr::Column(_)));
     Ok(groups)
 }
 

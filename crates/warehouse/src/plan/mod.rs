@@ -5,6 +5,7 @@ mod casts;
 mod catalog;
 mod engine;
 mod fuse;
+mod known_json;
 mod rewrite;
 mod super_planner;
 mod type_planner;

@@ -23,17 +23,12 @@ pub(super) async fn run(session: &mut Session, create: &CreateExternalSchema) ->
     }
     let arn = match &create.role {
         Some(arn) => arn.clone(),
-        None => cluster.default_role().ok_or_else(|| {
+        None => cluster.roles.default_role().ok_or_else(|| {
             SqlError::new(ErrorKind::InvalidParameterValue, "the cluster has no default IAM role")
                 .with_hint("Set one with aws redshift modify-cluster-iam-roles --default-iam-role-arn.")
         })?,
     };
     let role = RoleArn::parse(&arn)?;
-    if !cluster.has_role(&role) {
-        let message = format!("role {role} is not associated with cluster {}", cluster.name());
-        return Err(SqlError::new(ErrorKind::InsufficientPrivilege, message)
-            .with_hint("Associate it with aws redshift modify-cluster-iam-roles --add-iam-roles."));
-    }
     cluster.roles.check_schema(&role).await?;
     let (id, owner) = (cluster.store.new_id(), session.user.clone());
     let schema = ExternalSchema { id, name, owner, role: arn };

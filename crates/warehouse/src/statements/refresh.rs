@@ -18,13 +18,13 @@ pub(super) async fn run(session: &mut Session, refresh: &RefreshMaterializedView
     let views = Arc::clone(&session.cluster.views);
     let request = session.refresh_request()?;
     let read = session.read_view()?;
-    if refresh.cascade {
+    let refreshed = if refresh.cascade {
         // By age: a view is younger than those that it reads.
-        for base in views_below(&read, &relation) {
-            views.refresh(base, request.clone()).await?;
-        }
-    }
-    let refreshed = views.refresh(relation.id, request).await?;
+        let below = views_below(&read, &relation);
+        views.refresh_cascade(below.into_iter().chain([relation.id]).collect(), request).await?
+    } else {
+        views.refresh(relation.id, request).await?
+    };
     session.renew_view();
     session.notice(notice(session, &relation, refreshed.work)?);
     Ok(Outcome::Done("REFRESH".into()))

@@ -10,13 +10,14 @@ use tidemill_clock::Timestamp;
 use tidemill_stream::Machine;
 use uuid::Uuid;
 
-use super::ducklake::{Entry, History, Loader, Record};
+use super::activity::Events;
+use super::ducklake::{Entry, History, Loader, Record, load_events, save_events};
 use super::{Change, DeadLetter, Snapshot};
 use crate::error::{ErrorKind, Result, SqlError};
 
 const SCHEMA: &str = include_str!("ducklake.sql");
 /// What leads from each format to the next; the first is what [`SCHEMA`] makes.
-const MIGRATIONS: [&str; 1] = [include_str!("format-2.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("format-2.sql"), include_str!("format-3.sql")];
 const FORMAT: i64 = 1 + MIGRATIONS.len() as i64;
 /// The schema that DuckDB takes for its default. It is empty, and not shown to Tidemill's users.
 const MAIN: &str = "main";
@@ -85,6 +86,19 @@ impl Catalog {
             self.poisoned.store(true, Ordering::Relaxed);
         }
         committed
+    }
+
+    /// Adds to what is remembered of refreshes.
+    pub(super) async fn save_events(&self, events: &Events) -> Result<()> {
+        self.machine.disk.checkpoint()?;
+        let mut transaction = self.pool.begin().await?;
+        save_events(&mut transaction, events).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// What is remembered of refreshes.
+    pub(super) async fn events(&self) -> Result<Events> {
+        load_events(&self.pool).await
     }
 
     pub(super) async fn dead_letters(&self, with_data: bool) -> Result<Vec<(i64, Arc<DeadLetter>)>> {

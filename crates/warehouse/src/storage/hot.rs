@@ -102,6 +102,11 @@ impl HotRows {
         Ok(next)
     }
 
+    /// The same for a view that has read up to `positions`.
+    pub(crate) fn reaching(&self, positions: Positions) -> Self {
+        Self { positions, ..self.clone() }
+    }
+
     /// Joins the last batches while the last is not much smaller than the one before: as in a binary
     /// counter, each row is copied a few times only.
     fn join_small(&mut self) -> Result<()> {

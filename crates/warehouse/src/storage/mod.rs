@@ -2,19 +2,24 @@
 //!
 //! A statement reads one [`ReadView`]: a catalog snapshot and the hot rows of each view, taken together.
 
+mod activity;
 mod catalog;
 mod change;
 mod compaction;
 mod ducklake;
+mod encode;
 mod file;
 mod grants;
 mod hot;
 mod letters;
 mod object_store;
+mod read_shredded;
+mod shred;
 mod snapshot;
 mod store;
 mod table;
 
+pub(crate) use activity::{Events, RefreshEvent, ShardScan, Trigger};
 pub(crate) use change::{Change, Reached, no_user};
 pub(crate) use compaction::{choose, choose_all};
 pub(crate) use file::{DataFile, FileWriter};

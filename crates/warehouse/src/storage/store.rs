@@ -10,9 +10,10 @@ use tidemill_clock::{Disk, Timestamp};
 use tidemill_stream::Machine;
 use tokio::sync::{Mutex, watch};
 
+use super::activity::Activity;
 use super::catalog::Catalog;
 use super::file::{begun, dir_name};
-use super::{Change, DataFile, DeadLetter, FileWriter, HotRows, Relation, RelationKind, Snapshot};
+use super::{Change, DataFile, DeadLetter, FileWriter, HotRows, Positions, Relation, RelationKind, Snapshot};
 use crate::error::{ErrorKind, Result, SqlError};
 
 /// No file that is written for longer than this before it is committed is kept.
@@ -73,6 +74,7 @@ pub(crate) struct Store {
     commit: Mutex<()>,
     next_id: AtomicI64,
     next_file: AtomicI64,
+    activity: Activity,
     /// Counts what was published, for those who follow it.
     changes: watch::Sender<u64>,
 }
@@ -89,8 +91,10 @@ impl Store {
             Some((relation.id, Arc::new(HotRows::starting_at(view.positions.clone()))))
         });
         let hot = Arc::new(hot.collect());
+        let activity = Activity::new(catalog.events().await?);
         Ok(Self {
             catalog,
+            activity,
             machine,
             data,
             history,
@@ -155,6 +159,22 @@ impl Store {
         .await
     }
 
+    /// The same, and views over streams have read so far: their rows are in files that `changes` name.
+    pub(crate) async fn commit_and_reach(
+        self: &Arc<Self>,
+        changes: Vec<Change>,
+        reached: Vec<(i64, Positions)>,
+    ) -> Result<()> {
+        self.commit_with(changes, move |hot| {
+            for (relation, positions) in reached {
+                if let Some(rows) = hot.get_mut(&relation) {
+                    *rows = Arc::new(rows.reaching(positions));
+                }
+            }
+        })
+        .await
+    }
+
     /// The records that views have set aside, by view: those in the catalog and those in memory.
     pub(crate) async fn dead_letters(&self, view: &ReadView, with_data: bool) -> Result<Vec<(i64, Arc<DeadLetter>)>> {
         let mut letters = self.catalog.dead_letters(with_data).await?;
@@ -166,6 +186,17 @@ impl Store {
             letters.extend(new.map(|letter| (*id, Arc::clone(letter))));
         }
         Ok(letters)
+    }
+
+    /// What refreshes did.
+    pub(crate) fn activity(&self) -> &Activity {
+        &self.activity
+    }
+
+    /// Writes down what refreshes did.
+    pub(crate) async fn save_activity(&self) -> Result<()> {
+        let _committing = self.commit.lock().await;
+        self.catalog.save_events(&self.activity.to_save()).await
     }
 
     /// Changes the hot rows of a view.

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{ColumnStatistics, DFSchema, Result, Statistics, project_schema};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::MemorySourceConfig;
@@ -18,7 +19,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 
+use super::read_shredded::ReadShredded;
 use super::{DataFile, HotRows, ReadView, Relation, Store};
+use crate::functions::SUPER_GET;
 
 /// Which rows of a relation are scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +98,10 @@ impl StoredTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut source = ParquetSource::new(Arc::clone(&self.schema))
             .with_table_parquet_options(state.default_table_options().parquet);
-        if let Some(filter) = conjunction(filters.iter().cloned()) {
+        if reads_documents(filters)? {
+            // The filter moves into the scan, which may have columns for its paths, and leaves unread what it does not need.
+            source = source.with_pushdown_filters(true);
+        } else if let Some(filter) = conjunction(filters.iter().cloned()) {
             let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
             source = source.with_predicate(state.create_physical_expr(filter, &schema)?);
         }
@@ -105,6 +111,7 @@ impl StoredTable {
             .with_file_groups(groups)
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
+            .with_expr_adapter(Some(Arc::new(ReadShredded)))
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }
@@ -121,6 +128,12 @@ impl StoredTable {
         let exec = MemorySourceConfig::try_new_exec(&partitions, Arc::clone(&self.schema), projection.cloned())?;
         Ok(exec)
     }
+}
+
+/// Whether filters navigate documents.
+fn reads_documents(filters: &[Expr]) -> Result<bool> {
+    let navigates = |expr: &Expr| matches!(expr, Expr::ScalarFunction(call) if call.name() == SUPER_GET);
+    filters.iter().try_fold(false, |found, filter| Ok(found || filter.exists(|expr| Ok(navigates(expr)))?))
 }
 
 #[async_trait]

@@ -5,9 +5,9 @@ use tidemill_clock::Timestamp as Time;
 
 use super::{System, SystemRelation, ids, row};
 use crate::plan::DATABASE;
-use crate::storage::{DeadLetter, Privilege, Relation};
+use crate::storage::{DeadLetter, Privilege, Relation, Trigger};
 use crate::types::SqlType::{self, BigInt, Char, Integer, SmallInt, Timestamp, Varbyte, Varchar};
-use crate::views::{Trigger, stream_columns};
+use crate::views::stream_columns;
 
 const TEXT: SqlType = Varchar(crate::types::MAX_VARCHAR);
 
@@ -121,7 +121,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("autorefresh", Char(1)),
         ],
         rows: |system| {
-            let refreshes = system.views.activity().refreshes();
+            let refreshes = system.views.activity().refreshes;
             let last = |view: &Relation| {
                 refreshes.iter().rev().find(|refresh| refresh.relation == view.id).map(|refresh| refresh.transaction)
             };
@@ -185,7 +185,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("consumer_namespace", Char(64)),
         ],
         rows: |system| {
-            let refreshes = system.views.activity().refreshes().into_iter().map(|refresh| {
+            let refreshes = system.views.activity().refreshes.into_iter().map(|refresh| {
                 let (kind, backend) = trigger(refresh.trigger);
                 row![
                     ids::user(system, &refresh.user),
@@ -228,7 +228,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("name", Char(128)),
         ],
         rows: |system| {
-            let refreshes = system.views.activity().refreshes().into_iter().map(|refresh| {
+            let refreshes = system.views.activity().refreshes.into_iter().map(|refresh| {
                 row![
                     DATABASE,
                     ids::user(system, &refresh.user),
@@ -267,7 +267,7 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
             ("stream_record_time_max", Timestamp),
         ],
         rows: |system| {
-            let scans = system.views.activity().scans().into_iter().map(|event| {
+            let scans = system.views.activity().scans.into_iter().map(|event| {
                 row![
                     event.external_schema,
                     event.stream,

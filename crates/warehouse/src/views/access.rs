@@ -1,6 +1,6 @@
 //! Whether a cluster may read a stream through a role.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tidemill_iam::{Decision, Iam, Principal, Request, RoleArn};
 use tidemill_stream::{StreamName, Streams};
@@ -18,14 +18,46 @@ const READ_ACTIONS: [&str; 5] = [
     "kinesis:DescribeStream",
 ];
 
-/// Checks roles against the account's identities.
+/// Roles associated with a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Roles {
+    /// Their ARNs.
+    pub arns: Vec<String>,
+    /// The one that statements mean by `default`.
+    pub default: Option<String>,
+}
+
+/// Checks the roles of one cluster against the account's identities.
 #[derive(Clone)]
 pub(crate) struct RoleChecker {
     pub(crate) iam: Arc<Iam>,
     pub(crate) streams: Arc<Streams>,
+    cluster: String,
+    /// The roles associated with the cluster. Held for look-ups and replaced whole.
+    associated: Arc<RwLock<Roles>>,
 }
 
 impl RoleChecker {
+    /// The roles of the cluster of this name.
+    pub(crate) fn new(iam: Arc<Iam>, streams: Arc<Streams>, cluster: &str, associated: Roles) -> Self {
+        Self { iam, streams, cluster: cluster.to_owned(), associated: Arc::new(RwLock::new(associated)) }
+    }
+
+    /// Changes the roles associated with the cluster.
+    pub(crate) fn associate(&self, roles: Roles) {
+        *self.associated.write().unwrap_or_else(PoisonError::into_inner) = roles;
+    }
+
+    /// The role that `default` stands for.
+    pub(crate) fn default_role(&self) -> Option<String> {
+        self.associated.read().unwrap_or_else(PoisonError::into_inner).default.clone()
+    }
+
+    fn is_associated(&self, role: &RoleArn) -> bool {
+        let associated = self.associated.read().unwrap_or_else(PoisonError::into_inner);
+        associated.arns.iter().any(|arn| arn == role.as_str())
+    }
+
     /// Whether `role` lets Redshift list the streams and read at least one of them, or streams in general.
     pub(crate) async fn check_schema(&self, role: &RoleArn) -> Result<()> {
         let principal = self.assume(role).await?;
@@ -62,6 +94,11 @@ impl RoleChecker {
     }
 
     async fn assume(&self, role: &RoleArn) -> Result<Principal> {
+        if !self.is_associated(role) {
+            let message = format!("role {role} is not associated with cluster {}", self.cluster);
+            return Err(SqlError::new(ErrorKind::InsufficientPrivilege, message)
+                .with_hint("Associate it with aws redshift modify-cluster-iam-roles --add-iam-roles."));
+        }
         self.iam.assume_role(role, SERVICE).await.map_err(|error| {
             SqlError::new(ErrorKind::InsufficientPrivilege, format!("the cluster cannot assume role {role}"))
                 .with_detail(error.to_string())

@@ -7,9 +7,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Views;
-use super::activity::Trigger;
 use super::refresh::FLUSH_BYTES;
-use crate::storage::Relation;
+use crate::storage::{Relation, Trigger};
 
 /// The first and the longest pause after a failed refresh.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
@@ -17,6 +16,8 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fr
 const RECOMPUTE_EVERY: Duration = Duration::from_secs(1);
 /// … which also last at most one part in so many of the time.
 const RECOMPUTE_SHARE: u32 = 10;
+/// How long a refresh may be remembered in memory only.
+const SAVE_AFTER: Duration = Duration::from_secs(5);
 
 /// Refreshes a view whenever its stream has new records, until it is stopped. A failure is logged and tried again,
 /// ever more rarely.
@@ -133,7 +134,30 @@ pub(super) async fn keep_house(views: Weak<Views>, every: Duration, stop: Cancel
     }
 }
 
+/// Writes down what refreshes did, soon after.
+pub(super) async fn keep_activity(views: Weak<Views>, noted: Arc<Notify>, stop: CancellationToken) {
+    loop {
+        let wait = async {
+            noted.notified().await;
+            tokio::time::sleep(SAVE_AFTER).await;
+        };
+        tokio::select! {
+            () = wait => {}
+            () = stop.cancelled() => return,
+        }
+        let Some(views) = views.upgrade() else { return };
+        views.save_activity().await;
+    }
+}
+
 impl Views {
+    /// Writes down what refreshes did.
+    pub(super) async fn save_activity(&self) {
+        if let Err(error) = self.store.save_activity().await {
+            tracing::error!(%error, "the history of refreshes will miss some after the next start");
+        }
+    }
+
     /// One automatic refresh. A failure is logged.
     async fn refresh_by_itself(&self, id: i64) -> Result<(), ()> {
         let Ok(relation) = self.relation(id) else { return Err(()) };

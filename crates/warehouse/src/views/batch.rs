@@ -21,13 +21,15 @@ pub(super) fn record_batch(
     refresh_time: Timestamp,
 ) -> Result<RecordBatch> {
     let rows = runs.iter().map(|run| run.count as usize).sum();
+    let has = |name: &str| schema.index_of(name).is_ok();
+    let (keys, data) = keys_and_data(runs, rows, has("partition_key"), has("kinesis_data"))?;
     let columns = schema.fields().iter().map(|field| match field.name().as_str() {
         "approximate_arrival_timestamp" => Ok(arrival_times(runs, rows)),
-        "partition_key" => partition_keys(runs, rows),
+        "partition_key" => Ok(Arc::clone(&keys)),
         "shard_id" => shard_ids(shard, rows),
         "sequence_number" => sequence_numbers(shard, runs, rows),
         "refresh_time" => Ok(times(vec![refresh_time.micros(); rows])),
-        "kinesis_data" => data(runs, rows),
+        "kinesis_data" => Ok(Arc::clone(&data)),
         other => Err(SqlError::new(ErrorKind::UndefinedColumn, format!("a stream has no column \"{other}\""))),
     });
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
@@ -46,26 +48,24 @@ fn arrival_times(runs: &[RecordRun], rows: usize) -> ArrayRef {
     times(micros)
 }
 
-fn partition_keys(runs: &[RecordRun], rows: usize) -> Result<ArrayRef> {
-    let mut keys = StringViewBuilder::with_capacity(rows);
-    for run in runs {
-        let block = keys.append_block(Buffer::from(run.buffer().clone()));
+/// The partition keys, if they are wanted, and the data, if they are: both in one walk over the records.
+fn keys_and_data(runs: &[RecordRun], rows: usize, with_keys: bool, with_data: bool) -> Result<(ArrayRef, ArrayRef)> {
+    let capacity = |wanted: bool| if wanted { rows } else { 0 };
+    let mut keys = StringViewBuilder::with_capacity(capacity(with_keys));
+    let mut data = BinaryViewBuilder::with_capacity(capacity(with_data));
+    for run in runs.iter().filter(|_| with_keys || with_data) {
+        let buffer = Buffer::from(run.buffer().clone());
+        let (key_block, data_block) = (keys.append_block(buffer.clone()), data.append_block(buffer));
         for record in run.records() {
-            keys.try_append_view(block, record.key_offset, record.partition_key.len() as u32)?;
+            if with_keys {
+                keys.try_append_view(key_block, record.key_offset, record.key.len() as u32)?;
+            }
+            if with_data {
+                data.try_append_view(data_block, record.data_offset, record.data.len() as u32)?;
+            }
         }
     }
-    Ok(Arc::new(keys.finish()))
-}
-
-fn data(runs: &[RecordRun], rows: usize) -> Result<ArrayRef> {
-    let mut data = BinaryViewBuilder::with_capacity(rows);
-    for run in runs {
-        let block = data.append_block(Buffer::from(run.buffer().clone()));
-        for record in run.records() {
-            data.try_append_view(block, record.data_offset, record.data.len() as u32)?;
-        }
-    }
-    Ok(Arc::new(data.finish()))
+    Ok((Arc::new(keys.finish()), Arc::new(data.finish())))
 }
 
 fn shard_ids(shard: &Shard, rows: usize) -> Result<ArrayRef> {

@@ -22,7 +22,7 @@ use crate::error::{ErrorKind, Result, SqlError};
 use crate::storage::{Base, Change, DerivedView, Reached, ReadView, Relation};
 
 /// How often a refresh starts over because a base was put in order meanwhile.
-const RETRIES: usize = 3;
+pub(super) const RETRIES: usize = 3;
 
 impl Views {
     /// Brings a view over tables and views up to date; durable on return.
@@ -39,29 +39,39 @@ impl Views {
     }
 
     async fn refresh_derived_in_turn(&self, id: i64) -> Result<Refreshed> {
-        let running = self.running(id);
         let relation = self.relation(id)?;
         let view = self.with_bases(&relation).await?;
         self.store_bases(&view).await?;
-        let read = self.store.read_view();
-        let reached = reached(&read, &view)?;
+        let (change, refreshed) = self.stage_derived(&self.store.read_view(), &relation).await?;
+        self.store.commit(change.into_iter().collect()).await?;
+        Ok(refreshed)
+    }
+
+    /// What brings a view up to date with its bases' files as they are in `read`, if anything is needed, to be committed.
+    pub(super) async fn stage_derived(
+        &self,
+        read: &ReadView,
+        relation: &Relation,
+    ) -> Result<(Option<Change>, Refreshed)> {
+        let running = self.running(relation.id);
+        let view = self.with_bases(relation).await?;
+        let reached = reached(read, &view)?;
         if reached == view.bases {
-            return Ok(Refreshed::did(Work::Nothing));
+            return Ok((None, Refreshed::did(Work::Nothing)));
         }
-        let reading = self.reading(&read);
+        let reading = self.reading(read);
         let only_new = view.incremental && view.bases.iter().all(|base| reading.was_only_added_to(base));
         let change = async {
             match only_new {
-                true => self.added(reading, &relation, reached).await,
-                false => self.recomputed(reading, &relation, reached).await,
+                true => self.added(reading, relation, reached).await,
+                false => self.recomputed(reading, relation, reached).await,
             }
         };
         let change = tokio::select! {
             change = change => change?,
             () = running.stop.cancelled() => return Err(stopped(&relation.name)),
         };
-        self.store.commit(vec![change]).await?;
-        Ok(Refreshed::did(if only_new { Work::Added } else { Work::Recomputed }))
+        Ok((Some(change), Refreshed::did(if only_new { Work::Added } else { Work::Recomputed })))
     }
 
     /// What makes a view. One that was made before bases were kept (catalog format 1) has yet to be read from any.

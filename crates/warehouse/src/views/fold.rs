@@ -4,15 +4,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::arrow::datatypes::SchemaRef;
 use tidemill_clock::Timestamp;
-use tidemill_stream::{ReadLimit, RecordRun, Shard, Stream};
+use tidemill_stream::{Backlog, ReadLimit, RecordRun, Shard, Stream};
 use tokio::task::JoinSet;
 
+use super::Program;
 use super::set_aside::{ErrorMode, Sorter};
 use super::write::write_file;
-use super::{Program, ShardScan};
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::memory::machine_memory;
-use crate::storage::{DataFile, Part, Positions, Relation, Store};
+use crate::storage::{DataFile, Part, Positions, Relation, ShardScan, Store};
 
 /// What a slice takes from a shard at a time.
 const STEP: ReadLimit = ReadLimit { records: 16_384, bytes: 8 << 20 };
@@ -21,12 +21,28 @@ const STEP: ReadLimit = ReadLimit { records: 16_384, bytes: 8 << 20 };
 const STAGE_PART: usize = 16;
 const STAGE_BYTES: (usize, usize) = (64 << 20, 1 << 30);
 
+/// Bytes of records set aside that are held: then what was read so far is published before more is read.
+const LETTERS_BYTES: usize = 64 << 20;
+
 /// Rows that a refresh has made and not published.
 #[derive(Debug, Default)]
 pub(super) struct Staged {
     pub(super) part: Part,
     pub(super) files: Vec<DataFile>,
     pub(super) scans: Vec<ShardScan>,
+    /// How far it has read.
+    pub(super) reached: Positions,
+    letters_bytes: usize,
+}
+
+impl Staged {
+    /// Notes what was read of a shard, up to `next`.
+    fn note(&mut self, shard: &Shard, next: u64, scan: ShardScan) {
+        self.reached.insert(shard.id.0, next);
+        if scan.scanned_rows > 0 {
+            self.scans.push(scan);
+        }
+    }
 }
 
 /// A refresh in progress, shared by its slices.
@@ -47,16 +63,23 @@ struct Stretch {
     shard: Shard,
     next: u64,
     end: u64,
+    /// When the last record arrived that was read.
+    arrival: Timestamp,
+    scan: ShardScan,
 }
 
 impl Fold {
-    /// Reads each shard from `from` up to `to`, and none before its parents. Either all of it succeeds, or nothing is to be
-    /// published.
+    /// Reads each shard from `from` up to `to`, and none before its parents; not all of it if too many records are set aside.
+    /// Either it succeeds, or nothing is to be published.
     pub(super) async fn run(self, from: &Positions, to: &Positions) -> Result<Staged> {
         let slices = self.slices;
         let shards = self.stream.shards();
         let most = (machine_memory() / STAGE_PART).clamp(STAGE_BYTES.0, STAGE_BYTES.1);
-        let run = Arc::new(Run { schema: self.relation.stored_schema(), fold: self, staged: Mutex::default(), most });
+        let backlog = Backlog::new(Arc::clone(&self.stream));
+        let backlog = if self.replay { backlog.with_expired() } else { backlog };
+        let schema = self.relation.stored_schema();
+        let staged = Mutex::new(Staged { reached: from.clone(), ..Staged::default() });
+        let run = Arc::new(Run { schema, backlog, fold: self, staged, most });
         for generation in shards.generations() {
             let mut allotted: Vec<Vec<Stretch>> = Vec::new();
             allotted.resize_with(slices, Vec::new);
@@ -64,7 +87,9 @@ impl Fold {
                 let next = from.get(&shard.id.0).copied().unwrap_or(1);
                 let end = to.get(&shard.id.0).copied().unwrap_or(next);
                 if next < end {
-                    allotted[shard.id.0 as usize % slices].push(Stretch { shard: shard.clone(), next, end });
+                    let scan = ShardScan::new(shard, run.fold.refresh_time);
+                    let stretch = Stretch { shard: shard.clone(), next, end, arrival: Timestamp::default(), scan };
+                    allotted[shard.id.0 as usize % slices].push(stretch);
                 }
             }
             // When the set is dropped, because a slice failed or the refresh was stopped, its tasks end.
@@ -75,14 +100,18 @@ impl Fold {
             while let Some(done) = tasks.join_next().await {
                 done.map_err(|error| SqlError::new(ErrorKind::Internal, format!("a slice ended early: {error}")))??;
             }
+            if run.is_full() {
+                return Ok(std::mem::take(&mut *run.staged()));
+            }
         }
-        Ok(std::mem::take(&mut *run.staged()))
+        Ok(Staged { reached: to.clone(), ..std::mem::take(&mut *run.staged()) })
     }
 }
 
 /// A [`Fold`] at work.
 struct Run {
     fold: Fold,
+    backlog: Backlog,
     schema: SchemaRef,
     /// Held to add what a step has made.
     staged: Mutex<Staged>,
@@ -91,47 +120,48 @@ struct Run {
 }
 
 impl Run {
-    /// What one slice does: its shards, one after the other.
-    async fn slice(self: Arc<Self>, stretches: Vec<Stretch>) -> Result<()> {
-        for stretch in stretches {
-            self.shard(stretch).await?;
+    /// What one slice does: its shards, side by side, because a block of the log has records of all of them.
+    async fn slice(self: Arc<Self>, mut stretches: Vec<Stretch>) -> Result<()> {
+        while let Some(last) = (0..stretches.len()).min_by_key(|place| stretches[*place].arrival)
+            && !self.is_full()
+        {
+            if !self.step(&mut stretches[last]).await? {
+                let Stretch { shard, end, scan, .. } = stretches.swap_remove(last);
+                self.staged().note(&shard, end, scan);
+            }
+        }
+        for Stretch { shard, next, scan, .. } in stretches {
+            self.staged().note(&shard, next, scan);
         }
         Ok(())
     }
 
-    async fn shard(&self, Stretch { shard, mut next, end }: Stretch) -> Result<()> {
-        let Fold { store, relation, stream, .. } = &self.fold;
-        let mut scan = ShardScan::new(&shard, self.fold.refresh_time);
-        while next < end {
-            let limit = ReadLimit { records: STEP.records.min((end - next) as usize), ..STEP };
-            let read = match self.fold.replay {
-                true => stream.read_kept(shard.id, next, limit).await?,
-                false => stream.read(shard.id, next, limit).await?,
-            };
-            if read.next == next {
-                // Retention has removed the rest.
-                break;
-            }
-            if let Some(first) = read.runs.first().map(|run| run.first)
-                && first > next
-            {
-                // Retention has removed what was before, so the read may have gone beyond the end.
-                next = first;
-                continue;
-            }
-            next = read.next;
-            let part = self.rows_of(&shard, &read.runs).await?;
-            scan.note(&read.runs, &part);
-            if let Some(full) = self.stage(part) {
-                let file = write_file(store, relation, full).await?;
-                self.staged().files.push(file);
-            }
+    /// Makes rows of the next records of a shard. Returns whether more are left.
+    async fn step(&self, stretch: &mut Stretch) -> Result<bool> {
+        let Stretch { shard, next, end, arrival, scan } = stretch;
+        let limit = ReadLimit { records: STEP.records.min((*end - *next) as usize), ..STEP };
+        let read = self.backlog.read(shard.id, *next, limit).await?;
+        if read.next == *next {
+            // Retention has removed the rest.
+            return Ok(false);
         }
-        if scan.scanned_rows > 0 {
-            scan.latest_position = shard.sequence_number(next - 1).to_string();
-            self.staged().scans.push(scan);
+        if let Some(first) = read.runs.first().map(|run| run.first)
+            && first > *next
+        {
+            // Retention has removed what was before, so the read may have gone beyond the end.
+            *next = first;
+            return Ok(first < *end);
         }
-        Ok(())
+        *next = read.next;
+        let part = self.rows_of(shard, &read.runs).await?;
+        scan.note(&read.runs, &part);
+        scan.latest_position = shard.sequence_number(read.next - 1).to_string();
+        *arrival = scan.newest;
+        if let Some(full) = self.stage(part) {
+            let file = write_file(&self.fold.store, &self.fold.relation, full).await?;
+            self.staged().files.push(file);
+        }
+        Ok(*next < *end)
     }
 
     async fn rows_of(&self, shard: &Shard, runs: &[RecordRun]) -> Result<Part> {
@@ -152,12 +182,18 @@ impl Run {
     fn stage(&self, part: Part) -> Option<Vec<datafusion::arrow::array::RecordBatch>> {
         let mut staged = self.staged();
         staged.part.rows.extend(part.rows);
+        staged.letters_bytes += part.letters.iter().map(|letter| letter.bytes()).sum::<usize>();
         staged.part.letters.extend(part.letters);
         staged.part.bytes += part.bytes;
         (staged.part.bytes > self.most).then(|| {
             staged.part.bytes = 0;
             std::mem::take(&mut staged.part.rows)
         })
+    }
+
+    /// Whether no more records that are set aside may be held.
+    fn is_full(&self) -> bool {
+        self.staged().letters_bytes > LETTERS_BYTES
     }
 
     fn staged(&self) -> MutexGuard<'_, Staged> {

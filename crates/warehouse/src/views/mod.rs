@@ -8,9 +8,9 @@
 //! where not.
 
 mod access;
-mod activity;
 mod auto;
 mod batch;
+mod cascade;
 mod compact;
 mod derived;
 mod flush;
@@ -27,8 +27,8 @@ mod set_aside;
 mod views;
 mod write;
 
+pub use access::Roles;
 pub(crate) use access::{RoleChecker, SERVICE};
-pub(crate) use activity::{ShardScan, Trigger};
 pub(crate) use derived::{bases_of, reached};
 pub use lag::ViewLag;
 pub(crate) use leaf::{Leaf, StreamSource, stream_columns, stream_source};

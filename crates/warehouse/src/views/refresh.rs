@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use tidemill_iam::RoleArn;
 use tidemill_stream::{Stream, StreamName};
+use tokio_util::sync::CancellationToken;
 
 use super::fold::{Fold, Staged};
-use super::views::{Target, later};
+use super::views::{Target, Turn, later};
 use super::write::write_file;
-use super::{ErrorMode, Program, ShardScan, Views};
+use super::{ErrorMode, Program, Views};
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::memory::machine_memory;
-use crate::storage::{Change, Part, Positions, Reached, Relation, StreamingView};
+use crate::storage::{Change, Positions, Reached, Relation, ShardScan, StreamingView};
 
 /// Hot rows of one view are flushed in the background when they hold so much memory.
 pub(super) const FLUSH_BYTES: usize = 64 << 20;
@@ -59,16 +60,82 @@ impl Refreshed {
     }
 }
 
+/// A refresh of a view over a stream, ready to run.
+struct StreamRefresh {
+    relation: Arc<Relation>,
+    stream: Arc<Stream>,
+    program: Arc<Program>,
+    /// Where it ends.
+    to: Positions,
+    /// The promise to show the stream up to there, if it is new.
+    promise: Option<Change>,
+    target: Target,
+    error_mode: ErrorMode,
+    stop: CancellationToken,
+}
+
+/// A refresh of a view over a stream that is to be committed.
+pub(super) struct StagedStream {
+    pub(super) changes: Vec<Change>,
+    /// How far the view then reaches.
+    pub(super) reached: Positions,
+    pub(super) refreshed: Refreshed,
+}
+
 impl Views {
+    /// Brings a view over a stream up to date.
     pub(super) async fn refresh_stream(&self, id: i64, target: Target, error_mode: ErrorMode) -> Result<Refreshed> {
-        let running = self.running(id);
         let mut turn = self.turn(id).await;
+        let refresh = self.begin(id, &mut turn, target, error_mode).await?;
+        let (mut from, mut scans) = (self.positions(id), Vec::new());
+        while from != refresh.to {
+            let mut staged = self.fold(&refresh, &from).await?;
+            scans.append(&mut staged.scans);
+            from = std::mem::take(&mut staged.reached);
+            self.publish(&refresh.relation, staged, &from).await?;
+        }
+        if let Some(promise) = refresh.promise {
+            self.store.commit(vec![promise]).await?;
+        }
+        Ok(outcome(scans))
+    }
+
+    /// The same, but what it comes to is left to be committed. Its rows are in files, whatever was shown before.
+    pub(super) async fn stage_stream(&self, id: i64, turn: &mut Turn, error_mode: ErrorMode) -> Result<StagedStream> {
+        let refresh = self.begin(id, turn, Target::Manual, error_mode).await?;
+        self.flush_in_turn(id).await?;
+        let (mut from, mut scans, mut changes) = (self.positions(id), Vec::new(), Vec::new());
+        while from != refresh.to {
+            let mut staged = self.fold(&refresh, &from).await?;
+            scans.append(&mut staged.scans);
+            from = std::mem::take(&mut staged.reached);
+            if from != refresh.to {
+                // More than can be held: what there is so far is not left to anybody.
+                self.publish(&refresh.relation, staged, &from).await?;
+                self.flush_in_turn(id).await?;
+                continue;
+            }
+            let Staged { part, mut files, .. } = staged;
+            if !part.rows.is_empty() {
+                let rows = self.merged(&refresh.relation, part.rows).await?;
+                files.push(write_file(&self.store, &refresh.relation, rows).await?);
+            }
+            changes.push(Change::AppendFiles { relation: id, files, reached: Reached::Stream(from.clone()) });
+            changes.push(Change::SetAside { relation: id, letters: part.letters });
+        }
+        changes.extend(refresh.promise);
+        Ok(StagedStream { changes, reached: refresh.to, refreshed: outcome(scans) })
+    }
+
+    /// Prepares a refresh: what is to be read, and whether it may be.
+    async fn begin(&self, id: i64, turn: &mut Turn, target: Target, error_mode: ErrorMode) -> Result<StreamRefresh> {
+        let running = self.running(id);
         let (relation, view) = self.definition(id)?;
         let stream = self.stream_of(&view)?;
         if target != Target::Replay {
             self.check_role(&view, stream.name()).await?;
         }
-        let program = match &*turn {
+        let program = match &**turn {
             Some(program) => Arc::clone(program),
             None => Arc::clone(turn.insert(Arc::new(self.compile(&relation).await?))),
         };
@@ -81,33 +148,31 @@ impl Views {
         let to = match target {
             Target::Replay if view.stream_id == stream.id().as_str() => later(&from, &view.promised),
             // The promises were about an earlier stream of the name.
-            Target::Replay => from.clone(),
+            Target::Replay => from,
             Target::Manual | Target::Auto => ends(&stream),
         };
-        let mut refreshed = Refreshed::did(Work::Nothing);
-        if to != from {
-            let fold = Fold {
-                store: Arc::clone(&self.store),
-                relation: Arc::clone(&relation),
-                stream: Arc::clone(&stream),
-                program,
-                refresh_time: self.clock.now(),
-                slices: self.slices,
-                replay: target == Target::Replay,
-                error_mode,
-            };
-            let mut staged = tokio::select! {
-                staged = fold.run(&from, &to) => staged?,
-                () = running.stop.cancelled() => return Err(stopped(&relation.name)),
-            };
-            refreshed = outcome(&mut staged);
-            self.publish(&relation, staged, &to).await?;
-        }
-        if target == Target::Manual && view.promised != to {
+        let promise = (target == Target::Manual && view.promised != to).then(|| {
             let stream_id = stream.id().as_str().to_owned();
-            self.store.commit(vec![Change::Promise { relation: id, stream_id, promised: to }]).await?;
+            Change::Promise { relation: id, stream_id, promised: to.clone() }
+        });
+        Ok(StreamRefresh { relation, stream, program, to, promise, target, error_mode, stop: running.stop.clone() })
+    }
+
+    async fn fold(&self, refresh: &StreamRefresh, from: &Positions) -> Result<Staged> {
+        let fold = Fold {
+            store: Arc::clone(&self.store),
+            relation: Arc::clone(&refresh.relation),
+            stream: Arc::clone(&refresh.stream),
+            program: Arc::clone(&refresh.program),
+            refresh_time: self.clock.now(),
+            slices: self.slices,
+            replay: refresh.target == Target::Replay,
+            error_mode: refresh.error_mode,
+        };
+        tokio::select! {
+            staged = fold.run(from, &refresh.to) => staged,
+            () = refresh.stop.cancelled() => Err(stopped(&refresh.relation.name)),
         }
-        Ok(refreshed)
     }
 
     async fn compile(&self, relation: &Relation) -> Result<Program> {
@@ -129,8 +194,8 @@ impl Views {
             self.flush_in_turn(id).await?;
             let letters = std::mem::take(&mut part.letters);
             let append = Change::AppendFiles { relation: id, files, reached: Reached::Stream(to.clone()) };
-            self.store.commit(vec![append, Change::SetAside { relation: id, letters }]).await?;
-            self.store.update_hot(id, |hot| hot.append(Part::default(), to.clone()))?;
+            let set_aside = Change::SetAside { relation: id, letters };
+            self.store.commit_and_reach(vec![append, set_aside], vec![(id, to.clone())]).await?;
         }
         let view = self.store.read_view();
         let hot = view.hot.get(&id).map_or(0, |hot| hot.bytes());
@@ -156,7 +221,7 @@ impl Views {
         let stream_id = stream.id().as_str().to_owned();
         let adopt = Change::Promise { relation: relation.id, stream_id, promised: Positions::default() };
         self.store.commit(vec![adopt]).await?;
-        self.store.update_hot(relation.id, |hot| hot.append(Part::default(), Positions::default()))
+        self.store.update_hot(relation.id, |hot| Ok(hot.reaching(Positions::default())))
     }
 
     fn stream_of(&self, view: &StreamingView) -> Result<Arc<Stream>> {
@@ -182,11 +247,12 @@ impl Views {
     }
 }
 
-fn outcome(staged: &mut Staged) -> Refreshed {
-    let scans = std::mem::take(&mut staged.scans);
+/// What came of reading shards.
+fn outcome(scans: Vec<ShardScan>) -> Refreshed {
     let scanned: i64 = scans.iter().map(|scan| scan.scanned_rows).sum();
     let skipped: i64 = scans.iter().map(|scan| scan.skipped_rows).sum();
     let work = match skipped {
+        0 if scanned == 0 => Work::Nothing,
         0 => Work::Added,
         skipped if skipped == scanned => Work::AddedNone,
         _ => Work::AddedSome,

@@ -7,16 +7,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::execution::context::SessionState;
-use tidemill_clock::Clock;
+use tidemill_clock::{Clock, Timestamp};
 use tidemill_stream::{Dependent, ShardId, Stream, StreamName};
 use tokio::sync::{Notify, OwnedMutexGuard};
 use tokio_util::sync::CancellationToken;
 
-use super::activity::{Activity, RefreshEvent, Trigger};
 use super::{Compiler, ErrorMode, Program, Reading, Refreshed, RoleChecker, ViewPlan, ViewPlans, auto};
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::sql::Part;
-use crate::storage::{DeadLetter, Positions, ReadView, Relation, RelationKind, Rows, Store, StoredTable};
+use crate::storage::{
+    DeadLetter, Events, Positions, ReadView, RefreshEvent, Relation, RelationKind, Rows, Store, StoredTable, Trigger,
+};
 
 /// The materialized views of a cluster.
 pub(crate) struct Views {
@@ -27,7 +28,6 @@ pub(crate) struct Views {
     pub(super) plans: ViewPlans,
     /// Scans files, outside of any statement.
     pub(super) planner: SessionState,
-    pub(super) activity: Activity,
     /// Says that a view holds many hot rows.
     pub(super) full: Arc<Notify>,
     /// Held for look-ups only.
@@ -98,7 +98,6 @@ impl Views {
             slices,
             planner,
             plans: ViewPlans::new(compiler),
-            activity: Activity::default(),
             full: Arc::default(),
             running: Mutex::default(),
             stop: CancellationToken::new(),
@@ -121,6 +120,8 @@ impl Views {
             self.sync(relation.id);
         }
         tokio::spawn(auto::flush_full(Arc::downgrade(self), Arc::clone(&self.full), self.stop.clone()));
+        let noted = Arc::clone(&self.store.activity().noted);
+        tokio::spawn(auto::keep_activity(Arc::downgrade(self), noted, self.stop.clone()));
         tokio::spawn(auto::keep_house(Arc::downgrade(self), flush_interval, self.stop.clone()));
     }
 
@@ -166,30 +167,41 @@ impl Views {
         let start = self.clock.now();
         let relation = self.relation(id)?;
         let target = if trigger == Trigger::Auto { Target::Auto } else { Target::Manual };
-        let refreshed = match relation.kind {
+        let mut refreshed = match relation.kind {
             RelationKind::Streaming(_) => self.refresh_stream(id, target, error_mode).await,
             _ => self.refresh_derived(id).await,
         };
-        let transaction = self.activity.new_transaction();
-        let status = match &refreshed {
-            Ok(refreshed) => refreshed.status().to_owned(),
+        self.note(&relation, trigger, user, start, refreshed.as_mut());
+        refreshed
+    }
+
+    /// Remembers a refresh that began at `start`.
+    pub(super) fn note(
+        &self,
+        relation: &Relation,
+        trigger: Trigger,
+        user: &str,
+        start: Timestamp,
+        refreshed: Result<&mut Refreshed, &mut SqlError>,
+    ) {
+        let (succeeded, status, scans) = match refreshed {
+            Ok(refreshed) => (true, refreshed.status().to_owned(), std::mem::take(&mut refreshed.scans)),
             // Details may show records, which not everybody may read who reads this.
-            Err(error) => format!("Refresh failed. {}", error.message),
+            Err(error) => (false, format!("Refresh failed. {}", error.message), Vec::new()),
         };
-        self.activity.note_refresh(RefreshEvent {
-            transaction,
-            relation: id,
+        let event = RefreshEvent {
+            transaction: 0,
+            relation: relation.id,
             schema: relation.schema.clone(),
             view: relation.name.clone(),
             user: user.to_owned(),
             trigger,
+            succeeded,
             status,
             start,
             end: self.clock.now(),
-        });
-        let mut refreshed = refreshed?;
-        self.activity.note_scans(transaction, &relation, std::mem::take(&mut refreshed.scans));
-        Ok(refreshed)
+        };
+        self.store.activity().note(event, relation, scans);
     }
 
     /// Waits for the view's turn.
@@ -218,6 +230,7 @@ impl Views {
                 tracing::error!(view = id, %error, "rows that are only in the stream are read again at the next start");
             }
         }
+        self.save_activity().await;
     }
 
     /// Stops all work on views whose data is about to be removed; returns when none goes on.
@@ -280,8 +293,8 @@ impl Views {
     }
 
     /// What refreshes did.
-    pub(crate) fn activity(&self) -> &Activity {
-        &self.activity
+    pub(crate) fn activity(&self) -> Events {
+        self.store.activity().events()
     }
 
     /// The stream that a view drinks from, if it exists.

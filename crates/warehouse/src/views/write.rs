@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
-use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::{Field, SchemaRef};
 use futures::{Stream, TryStreamExt};
 
 use crate::error::{ErrorKind, Result, SqlError};
-use crate::storage::{Column, DataFile, FileWriter, Relation, Store};
+use crate::storage::{Column, DataFile, Relation, Store};
 use crate::types::SqlType;
 
 /// Rows of one data file, and bytes of them in memory.
@@ -50,9 +49,7 @@ pub(crate) async fn write_rows(
 /// Writes rows into a new file of `relation`, off the threads that serve clients.
 pub(crate) async fn write_file(store: &Store, relation: &Relation, rows: Vec<RecordBatch>) -> Result<DataFile> {
     let (writer, id) = (store.writer(relation), store.new_file_id());
-    let schema = relation.stored_schema();
-    let write = move |writer: FileWriter| writer.write(id, &concat_batches(&schema, &rows)?);
-    tokio::task::spawn_blocking(move || write(writer))
+    tokio::task::spawn_blocking(move || writer.write(id, &rows))
         .await
         .map_err(|error| SqlError::new(ErrorKind::Io, format!("writing a data file: {error}")))?
 }

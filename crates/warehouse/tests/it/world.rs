@@ -23,6 +23,8 @@ const ROLE: &str = "arn:aws:iam::000000000000:role/reader";
 pub struct World {
     pub disk: SimulatedDisk,
     pub clock: Arc<ManualClock>,
+    /// How often hot rows are filed and files merged. Mostly never: whoever tests decides when.
+    pub flush_interval: Duration,
     control: SqlitePool,
     /// Holds the cluster's catalog; its data files are on the simulated disk.
     dir: TempDir,
@@ -62,6 +64,7 @@ impl World {
         let dir = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
         Self {
             disk: SimulatedDisk::default(),
+            flush_interval: Duration::from_secs(1 << 30),
             clock: Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000))),
             control: options.connect("sqlite::memory:").await.unwrap(),
             dir: dir.unwrap(),
@@ -82,8 +85,7 @@ impl World {
         let key = AccessKey { id: "AKIDEXAMPLE".into(), secret: "secret".into() };
         let iam = Arc::new(Iam::open(self.control.clone(), account, key, clock, random).await?);
         let streams = Streams::open(self.control.clone(), "/streams".into(), machine.clone(), Duration::ZERO).await?;
-        // Whoever tests decides when files are written.
-        let storage = StorageSettings { history: Duration::ZERO, flush_interval: Duration::from_secs(1 << 30) };
+        let storage = StorageSettings { history: Duration::ZERO, flush_interval: self.flush_interval };
         let (dir, endpoints) = (self.dir.path().to_owned(), Arc::new(NoEndpoints));
         let open = Clusters::open(
             self.control.clone(),
@@ -148,7 +150,7 @@ impl Process {
                 for record in read.runs.iter().flat_map(|run| run.records()) {
                     records.push(Kept {
                         sequence_number: shard.sequence_number(record.ordinal).to_string(),
-                        key: record.partition_key.to_owned(),
+                        key: record.partition_key().to_owned(),
                         data: String::from_utf8(record.data.to_vec()).unwrap(),
                     });
                 }

@@ -1,0 +1,270 @@
+//! Rows into the bytes of a Parquet file. Its row groups are encoded side by side.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering as Atomic};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use datafusion::arrow::compute::{
+    LexicographicalComparator, SortColumn, concat, concat_batches, interleave_record_batch, lexsort_to_indices,
+};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::ScalarValue;
+use datafusion_functions_aggregate_common::min_max::{max_batch, min_batch};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
+
+use super::Column;
+use super::file::ColumnStats;
+use super::shred::{ShreddedPath, shred, worthwhile};
+use crate::error::Result;
+use crate::types::SqlType;
+
+/// Rows of a row group: the unit that a scan can skip.
+const ROW_GROUP: usize = 128 << 10;
+/// Longer texts get no filter for look-ups.
+const LONGEST_KEY: usize = 128;
+
+/// A file's bytes, and what is known of its columns.
+pub(super) struct Encoded {
+    pub(super) bytes: Vec<u8>,
+    pub(super) stats: Vec<ColumnStats>,
+}
+
+/// Encodes `rows`, in the order of the columns at `sort`. Blocking.
+pub(super) fn encode(columns: &[Column], sort: &[usize], rows: &[RecordBatch]) -> Result<Encoded> {
+    let rows = Sorted::new(rows, sort)?;
+    let first = rows.group(0)?;
+    let paths = worthwhile(columns, &first);
+    let schema = file_schema(columns, &paths);
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties(columns, &first)?)
+        // Without it a reader would take shredded columns for another kind of text, and copy them.
+        .with_skip_arrow_metadata(paths.is_empty());
+    let mut bytes = Vec::new();
+    let writer = ArrowWriter::try_new_with_options(&mut bytes, Arc::clone(&schema), options)?;
+    let (mut file, writers) = writer.into_serialized_writer()?;
+    let groups = Groups { columns, rows: &rows, paths, schema, writers };
+    let mut stats: Vec<ColumnStats> = columns.iter().map(|column| ColumnStats::of_nothing(column.id)).collect();
+    for group in groups.encode()? {
+        let mut row_group = file.next_row_group()?;
+        for chunk in group.chunks {
+            chunk.append_to_row_group(&mut row_group)?;
+        }
+        row_group.close()?;
+        for (all, one) in stats.iter_mut().zip(group.stats) {
+            all.merge(one);
+        }
+    }
+    let metadata = file.close()?;
+    for (place, stats) in stats.iter_mut().enumerate() {
+        stats.bytes = column_size(&metadata, place);
+        stats.keep_short_bounds();
+    }
+    Ok(Encoded { bytes, stats })
+}
+
+fn column_size(metadata: &ParquetMetaData, column: usize) -> i64 {
+    metadata.row_groups().iter().map(|group| group.column(column).compressed_size()).sum()
+}
+
+/// Rows in the order in which a file has them, cut into row groups.
+struct Sorted<'r> {
+    batches: &'r [RecordBatch],
+    rows: usize,
+    /// The batch, and the row in it, of each row; none if the batches are in order.
+    order: Option<Vec<(usize, usize)>>,
+}
+
+impl<'r> Sorted<'r> {
+    /// Rows that are alike in the sort key stay in their order, in which neighbours have much in common.
+    fn new(batches: &'r [RecordBatch], sort: &[usize]) -> Result<Self> {
+        let rows = batches.iter().map(RecordBatch::num_rows).sum();
+        let key = |place: &usize| -> Result<SortColumn> {
+            let parts: Vec<&dyn Array> = batches.iter().map(|batch| &**batch.column(*place)).collect();
+            Ok(SortColumn { values: concat(&parts)?, options: None })
+        };
+        let mut keys = sort.iter().map(key).collect::<Result<Vec<_>>>()?;
+        if is_sorted(&keys, rows)? {
+            return Ok(Self { batches, rows, order: None });
+        }
+        keys.push(SortColumn { values: Arc::new(UInt32Array::from_iter_values(0..rows as u32)), options: None });
+        let places: Vec<(usize, usize)> =
+            (0..batches.len()).flat_map(|batch| (0..batches[batch].num_rows()).map(move |row| (batch, row))).collect();
+        let order = lexsort_to_indices(&keys, None)?.values().iter().map(|row| places[*row as usize]).collect();
+        Ok(Self { batches, rows, order: Some(order) })
+    }
+
+    fn groups(&self) -> usize {
+        self.rows.div_ceil(ROW_GROUP)
+    }
+
+    /// The rows of one row group.
+    fn group(&self, number: usize) -> Result<RecordBatch> {
+        let range = number * ROW_GROUP..((number + 1) * ROW_GROUP).min(self.rows);
+        match &self.order {
+            None => Ok(concat_batches(&self.batches[0].schema(), &self.slices(range))?),
+            Some(order) => {
+                let batches: Vec<&RecordBatch> = self.batches.iter().collect();
+                Ok(interleave_record_batch(&batches, &order[range])?)
+            }
+        }
+    }
+
+    /// The parts of the batches that have the rows of `range`.
+    fn slices(&self, range: Range<usize>) -> Vec<RecordBatch> {
+        let (mut start, mut slices) = (0, Vec::new());
+        for batch in self.batches {
+            let end = start + batch.num_rows();
+            let (from, to) = (range.start.max(start), range.end.min(end));
+            if from < to {
+                slices.push(batch.slice(from - start, to - from));
+            }
+            start = end;
+        }
+        slices
+    }
+}
+
+fn is_sorted(keys: &[SortColumn], rows: usize) -> Result<bool> {
+    if keys.is_empty() {
+        return Ok(true);
+    }
+    let comparator = LexicographicalComparator::try_new(keys)?;
+    Ok((1..rows).all(|row| comparator.compare(row - 1, row) != Ordering::Greater))
+}
+
+/// The row groups of a file.
+struct Groups<'r> {
+    columns: &'r [Column],
+    rows: &'r Sorted<'r>,
+    paths: Vec<ShreddedPath>,
+    schema: SchemaRef,
+    writers: ArrowRowGroupWriterFactory,
+}
+
+/// One row group.
+struct Group {
+    chunks: Vec<ArrowColumnChunk>,
+    stats: Vec<ColumnStats>,
+}
+
+impl Groups<'_> {
+    /// Encodes all of them on as many threads as the machine has processors.
+    fn encode(&self) -> Result<Vec<Group>> {
+        let (count, next) = (self.rows.groups(), AtomicUsize::new(0));
+        // Held to leave a group in its place.
+        let done: Mutex<Vec<Option<Result<Group>>>> = Mutex::new((0..count).map(|_| None).collect());
+        let work = || {
+            while let number = next.fetch_add(1, Atomic::Relaxed)
+                && number < count
+            {
+                let group = self.group(number);
+                done.lock().unwrap_or_else(PoisonError::into_inner)[number] = Some(group);
+            }
+        };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(count);
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(work);
+            }
+            work();
+        });
+        done.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
+    }
+
+    fn group(&self, number: usize) -> Result<Group> {
+        let rows = self.rows.group(number)?;
+        let shredded = shred(&self.paths, &rows)?;
+        let mut chunks = Vec::with_capacity(self.schema.fields().len());
+        let writers = self.writers.create_column_writers(number)?;
+        let values = rows.columns().iter().chain(&shredded);
+        for ((field, values), mut writer) in self.schema.fields().iter().zip(values).zip(writers) {
+            // No column is nested, so each is one leaf.
+            for leaf in compute_leaves(field, values)? {
+                writer.write(&leaf)?;
+            }
+            chunks.push(writer.close()?);
+        }
+        let stats = self.columns.iter().zip(rows.columns()).map(|(column, values)| column_stats(column, values));
+        Ok(Group { chunks, stats: stats.collect::<Result<_>>()? })
+    }
+}
+
+fn column_stats(column: &Column, values: &ArrayRef) -> Result<ColumnStats> {
+    let nulls = Some(values.null_count() as i64);
+    let mut stats = ColumnStats { nulls, ..ColumnStats::of_nothing(column.id) };
+    if !matches!(column.sql_type, SqlType::Super | SqlType::Varbyte(_) | SqlType::Interval) {
+        stats.min = Some(min_batch(values)?).filter(|min| !min.is_null());
+        stats.max = Some(max_batch(values)?).filter(|max| !max.is_null());
+    }
+    Ok(stats)
+}
+
+/// The relation's columns with the field ids by which DuckLake finds them, then the shredded ones.
+fn file_schema(columns: &[Column], paths: &[ShreddedPath]) -> SchemaRef {
+    let field = |column: &Column| {
+        let id = [("PARQUET:field_id".to_owned(), column.id.to_string())];
+        Field::new(&column.name, column.sql_type.arrow(), true).with_metadata(id.into())
+    };
+    let shredded = paths.iter().map(|path| SqlType::Super.field(&path.name));
+    Arc::new(Schema::new(columns.iter().map(field).chain(shredded).collect::<Vec<_>>()))
+}
+
+fn properties(columns: &[Column], rows: &RecordBatch) -> Result<WriterProperties> {
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_max_row_group_row_count(Some(ROW_GROUP));
+    for (column, values) in columns.iter().zip(rows.columns()) {
+        let path = ColumnPath::from(column.name.as_str());
+        let (is_text, are_distinct) = (values.as_string_view_opt().is_some(), are_distinct(values)?);
+        if column.name == "sequence_number" {
+            // Each is the one before plus one: all but the last digits are shared.
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::DELTA_BYTE_ARRAY);
+        } else if is_text && are_distinct {
+            properties = properties.set_column_bloom_filter_enabled(path, true);
+        } else if is_integer(values.data_type()) {
+            // Places in a dictionary, and differences, hardly get smaller, and every query that reads them would pay.
+            properties = properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
+            if are_distinct {
+                properties = properties
+                    .set_column_dictionary_enabled(path.clone(), false)
+                    .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+            }
+        }
+    }
+    Ok(properties.build())
+}
+
+/// Whether Parquet stores values of the type as integers.
+fn is_integer(data_type: &DataType) -> bool {
+    const LONGEST: u8 = 18;
+    match data_type {
+        DataType::Decimal128(precision, _) => *precision <= LONGEST,
+        DataType::Date32 | DataType::Time64(_) | DataType::Timestamp(..) => true,
+        other => other.is_integer(),
+    }
+}
+
+/// Whether nearly every value of a column differs from the others, by a sample of them: then a look-up of one is worth a
+/// filter that says which row groups cannot have it.
+fn are_distinct(values: &ArrayRef) -> Result<bool> {
+    const SAMPLE: usize = 1000;
+    let (mut seen, mut count) = (HashSet::new(), 0);
+    for row in (0..values.len()).step_by((values.len() / SAMPLE).max(1)) {
+        let value = ScalarValue::try_from_array(values, row)?;
+        if !value.is_null() && value.try_as_str().flatten().is_none_or(|text| text.len() <= LONGEST_KEY) {
+            seen.insert(value);
+            count += 1;
+        }
+    }
+    Ok(count >= SAMPLE / 2 && seen.len() * 10 >= count * 9)
+}

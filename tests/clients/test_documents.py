@@ -1,0 +1,104 @@
+"""Documents in SUPER columns: paths into them answer alike from memory, from files that have columns for them, and from both."""
+
+import json
+import pathlib
+import random
+
+import duckdb
+import pytest
+from server import lab_statements
+
+QUERIES = [
+    'SELECT payload."stationID"::int AS s, count(*), sum(payload."kWhDelivered"::decimal(10,2)) FROM document GROUP BY 1 ORDER BY 1',
+    'SELECT n, payload."stationID", payload.site.city, payload.site FROM document ORDER BY n',
+    "SELECT payload.site.city::varchar AS c, count(*) FROM document GROUP BY 1 ORDER BY 1",
+    "SELECT n, payload.note, payload.note::varchar FROM document ORDER BY n",
+    "SELECT n FROM document WHERE payload.site.city::varchar = 'Ürümqi \"x\"' ORDER BY n",
+    "SELECT n, payload FROM document WHERE payload.n::int BETWEEN 10 AND 12 ORDER BY n",
+    "SELECT max(payload.odd::varchar), count(payload.odd), count(payload.nowhere) FROM document",
+    "SELECT n, payload.odd.deep, payload.tags[1]::int FROM document WHERE payload.flag::boolean ORDER BY n",
+    "SELECT count(*) FROM document a JOIN document b ON a.payload.n::int = b.payload.n::int",
+    "SELECT n, json_typeof(payload.odd), json_typeof(payload.note) FROM document ORDER BY n",
+]
+
+
+def document(n: int) -> str:
+    """Values of every kind: some missing, some null, some that need unescaping, some of different kinds."""
+    body = {"n": n, "stationID": str(n % 7), "kWhDelivered": f"{n}.25", "flag": n % 3 == 0, "tags": [n, n + 1]}
+    body["site"] = {"city": 'Ürümqi "x"' if n % 5 == 0 else f"town {n % 4}", "zone": None}
+    if n % 50:
+        body["note"] = None if n % 4 == 0 else "back\\slash\nand line"
+    body["odd"] = [n, 1.5e3, "text", {"deep": n}, None, [1]][n % 6]
+    return json.dumps(body, indent=n % 3, ensure_ascii=n % 2 == 0)
+
+
+@pytest.fixture
+def sql(lab):
+    with lab.connect() as connection:
+        connection.execute(lab_statements("1-external-schema")[0])
+        connection.execute("SET enable_case_sensitive_identifier TO true")
+        connection.execute("""CREATE MATERIALIZED VIEW document AS SELECT json_extract_path_text(from_varbyte(kinesis_data,
+            'utf-8'), 'n')::int AS n, json_parse(kinesis_data) AS payload FROM evdata.ev_stream_data WHERE can_json_parse(kinesis_data)""")
+        yield connection
+
+
+def answers(sql) -> list:
+    return [sql.execute(query).fetchall() for query in QUERIES]
+
+
+def files(lab) -> list:
+    return list((lab.server.data / "clusters").glob("*/data/public/document/*.parquet"))
+
+
+def shredded(file) -> set[str]:
+    columns = duckdb.sql(f"SELECT name FROM parquet_schema('{file}')").fetchall()
+    return {name for (name,) in columns if name.startswith("[")}
+
+
+def test_paths_answer_alike_from_memory_from_files_and_from_both(lab, sql):
+    lab.put([document(n) for n in range(200)] + ["no json"])
+    sql.execute("REFRESH MATERIALIZED VIEW document")
+    assert not files(lab)
+    from_memory = answers(sql)
+    assert from_memory[1][4] == (4, '"4"', '"town 0"', '{"city":"town 0","zone":null}')
+    assert [n for (n,) in from_memory[4]] == list(range(0, 200, 5))
+    sql.execute("ANALYZE document")
+    (file,) = files(lab)
+    paths = (["n"], ["stationID"], ["kWhDelivered"], ["flag"], ["site", "city"], ["site", "zone"], ["note"])
+    assert shredded(file) == {json.dumps(["payload", *path], separators=(",", ":")) for path in paths}
+    assert answers(sql) == from_memory
+    lab.put([document(n) for n in range(200, 400)])
+    sql.execute("REFRESH MATERIALIZED VIEW document")
+    from_both = answers(sql)
+    sql.execute("VACUUM document")
+    assert answers(sql) == from_both
+    lab.server.kill()
+    lab.server.start()
+    with lab.connect() as again:
+        again.execute("SET enable_case_sensitive_identifier TO true")
+        assert answers(again) == from_both
+
+
+def test_a_path_is_read_in_place_of_the_documents(lab, sql):
+    padding = random.Random(1)
+    lab.put([json.dumps(json.loads(document(n)) | {"padding": padding.randbytes(10000).hex()}) for n in range(200)])
+    sql.execute("REFRESH MATERIALIZED VIEW document")
+    sql.execute("ANALYZE document")
+    size = files(lab)[0].stat().st_size
+
+    def read(query: str) -> int:
+        """Bytes that the server reads to answer."""
+        io = pathlib.Path(f"/proc/{lab.server.process.pid}/io")
+        before = int(io.read_text().split("rchar: ")[1].split()[0])
+        sql.execute(query).fetchall()
+        return int(io.read_text().split("rchar: ")[1].split()[0]) - before
+
+    assert read("SELECT count(json_typeof(payload)) FROM document") > size * 3 / 4
+    assert read('SELECT sum(payload."stationID"::int), max(payload.n::int) FROM document') < size / 2
+    assert read("SELECT n FROM document WHERE payload.site.city::varchar = 'town 1'") < size / 2
+
+
+@pytest.mark.parametrize("text", ['{ "a" : "b \\" c" , "d" : [ 1 , "e f" ] }', '"  a  b  "', " [ 1 , 2 ] ", "7 ", '{"a":"\\\\"}', '{ "\\"" : 1 }'])
+def test_documents_lose_white_space_between_tokens_only(lab, sql, text):
+    compact = json.dumps(json.loads(text), separators=(",", ":"))
+    assert sql.execute("SELECT json_serialize(json_parse(%s))", (text,)).fetchone()[0] == compact
