@@ -3,7 +3,7 @@
     python3 bench/soak.py [--minutes 20] [--kill-every 120]
 
 After each restart: every record that was acknowledged is in both views, none is there twice, the views agree with each other, and
-memory and files stay bounded. Prints a line a round; ends with an error at the first thing that is not so."""
+memory and files stay bounded. Needs some 50 GB of disk, because a stream keeps its records for a day. Prints a line a round; ends with an error at the first thing that is not so."""
 
 import argparse
 import signal
@@ -40,7 +40,7 @@ def soak(tidemill: Tidemill, options):
     while time.monotonic() < ends:
         kill_at = time.monotonic() + options.kill_every
         while time.monotonic() < min(kill_at, ends):
-            put = tidemill.drive("puts", "--stream", STREAM, "--records", 1 << 40, "--seconds", 10)
+            put = tidemill.drive("puts", "--stream", STREAM, "--records", 1 << 40, "--size", 64, "--seconds", 10)
             acknowledged += int(put["records"])
             behind = acknowledged - tidemill.sql.execute("SELECT sum(n) FROM keys").fetchone()[0]
             print(f"{acknowledged:>12,} records, {put['records_s']:>9,.0f}/s, keys behind by {behind:,}, {tidemill.resident():,.0f} MB resident", flush=True)

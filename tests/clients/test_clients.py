@@ -150,6 +150,9 @@ def test_sql_that_analysts_write(lab):
         assert one("select id, row_number() over (partition by customer order by amount) from orders order by id") == [
             (1, 2), (2, 1), (3, 1)]
         assert one("select count(*), count(*) from orders") == [(3, 3)]
+        assert one("select customer, id, count(*) from orders group by rollup (customer, id) order by 1, 2") == [
+            (1, 1, 1), (1, 2, 1), (1, None, 2), (2, 3, 1), (2, None, 1), (None, None, 3)]
+        assert one("select customer, count(*) from orders group by grouping sets ((customer), ()) order by 1") == [(1, 2), (2, 1), (None, 3)]
         cursor = connection.execute("select count(*), 1 + 1, 'x'::varchar(5), case when true then 1 end from orders")
         assert [column.name for column in cursor.description] == ["count", "?column?", "varchar", "case"]
         assert "QUERY PLAN" in connection.execute("explain select * from orders").description[0].name

@@ -422,7 +422,12 @@ def test_more_records_are_set_aside_than_one_refresh_holds(lab, sql):
     sql.execute("REFRESH MATERIALIZED VIEW events")
     assert value(sql, "SELECT count(*) FROM events") == 20
     assert rows(sql, "SELECT count(*), min(octet_length(kinesis_data)) > 9437184 FROM tidemill_dead_letters") == [(20, True)]
-    assert rows(sql, "SELECT sum(scanned_rows), sum(skipped_rows) FROM sys_stream_scan_states") == [(40, 20)]
+    scans = "SELECT sum(scanned_rows), sum(skipped_rows), count(*) = count(DISTINCT partition_id) FROM sys_stream_scan_states"
+    assert rows(sql, scans) == [(40, 20, True)]
+    assert lab.server.stop() == 0
+    lab.server.start()
+    with lab.connect() as again:
+        assert rows(again, scans) == [(40, 20, True)] and value(again, "SELECT count(*) FROM events") == 20
 
 
 def test_a_cascade_is_one_transaction(lab, sql):
@@ -439,6 +444,8 @@ def test_a_cascade_is_one_transaction(lab, sql):
     assert failed(sql, "REFRESH MATERIALIZED VIEW total CASCADE").sqlstate == "22P02"
     assert rows(sql, "SELECT count(*) FROM texts") == [(2,)] and rows(sql, "SELECT * FROM total") == [(2, 3)]
     assert value(sql, "SELECT count(*) FROM svl_mv_refresh_status WHERE name = 'numbers' AND status LIKE 'Refresh failed%'") == 1
+    # What the failed cascade had written is gone.
+    assert len(list((lab.server.data / "clusters").glob("*/data/public/texts/*.parquet"))) == 1
     sql.execute("REFRESH MATERIALIZED VIEW texts")
     assert rows(sql, "SELECT count(*) FROM texts") == [(4,)]
     sql.execute("DELETE FROM texts WHERE t = 'x'")

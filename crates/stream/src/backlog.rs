@@ -7,8 +7,9 @@ use tidemill_clock::Timestamp;
 use crate::log::{RecentBlocks, Wanted};
 use crate::{Read, ReadLimit, Result, ShardId, Stream};
 
-/// Readers of several shards that go through a stream's log side by side. A block of the log has records of all shards: it is
-/// read and checked once, and all rows made of it share its memory.
+/// Readers of several shards that go through a stream's log side by side. A block of the log has records of all shards: while
+/// they are not too far from each other it is read and checked once, and all that is made of it shares its memory. All backlogs
+/// of a stream share their blocks.
 #[derive(Debug)]
 pub struct Backlog {
     stream: Arc<Stream>,
@@ -19,17 +20,12 @@ pub struct Backlog {
 impl Backlog {
     /// The records of `stream` that its retention has kept.
     pub fn new(stream: Arc<Stream>) -> Self {
-        Self { stream, blocks: Arc::default(), expired: false }
+        Self { blocks: stream.recent_blocks(), stream, expired: false }
     }
 
     /// The same, and those that retention has kept for a [`Dependent`](crate::Dependent) although their time is over.
     pub fn with_expired(self) -> Self {
         Self { expired: true, ..self }
-    }
-
-    /// The stream.
-    pub fn stream(&self) -> &Arc<Stream> {
-        &self.stream
     }
 
     /// Reads the records of `shard` from `ordinal` on.

@@ -1,13 +1,13 @@
 //! One stream: its shards, its settings and its log.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use tidemill_clock::{Clock, Timestamp};
 use tokio::sync::watch;
 
-use crate::log::{Log, TailBudget, Wanted};
+use crate::log::{Log, RecentBlocks, TailBudget, Wanted};
 use crate::shard::hash_key;
 use crate::store::Definition;
 use crate::{
@@ -54,6 +54,8 @@ pub struct Stream {
     /// Held by whoever changes the settings or the shards.
     pub(crate) turn: Arc<tokio::sync::Mutex<()>>,
     pub(crate) log: Log,
+    /// Held to look it up or replace it.
+    recent: Mutex<Weak<RecentBlocks>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -77,6 +79,7 @@ impl Stream {
             reshards: watch::Sender::new(0),
             turn: Arc::default(),
             log,
+            recent: Mutex::default(),
             clock: Arc::clone(&machine.clock),
         })
     }
@@ -201,6 +204,16 @@ impl Stream {
     /// Reads the records of `shard` from `ordinal` on, as far as retention has kept them.
     pub async fn read(&self, shard: ShardId, ordinal: u64, limit: ReadLimit) -> Result<Read> {
         self.read_log(Wanted { shard, ordinal, horizon: self.horizon(), limit, recent: None }).await
+    }
+
+    /// The blocks that readers from far back share, while there are such readers.
+    pub(crate) fn recent_blocks(&self) -> Arc<RecentBlocks> {
+        let mut shared = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let blocks = Arc::default();
+            *shared = Arc::downgrade(&blocks);
+            blocks
+        })
     }
 
     pub(crate) async fn read_log(&self, wanted: Wanted) -> Result<Read> {

@@ -132,7 +132,11 @@ async fn open(options: &ServeOptions, machine: Machine) -> Result<Api, Failure> 
         data.join("clusters"),
         Arc::clone(&iam),
         Arc::clone(&streams),
-        StorageSettings { history: options.history, flush_interval: options.flush_interval },
+        StorageSettings {
+            history: options.history,
+            flush_interval: options.flush_interval,
+            ..StorageSettings::default()
+        },
         machine,
         endpoints,
     )

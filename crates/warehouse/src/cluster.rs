@@ -55,8 +55,9 @@ impl Cluster {
         let engine = Engine::new(machine.disk)?;
         let compiler = ViewCompiler { store: Arc::clone(&store), engine: engine.clone(), roles: roles.clone() };
         let planner = engine.scanner();
-        let views =
-            Views::new(Arc::clone(&store), roles.clone(), Arc::clone(&clock), slices, planner, Box::new(compiler));
+        let (for_views, clock_for_views) = (Arc::clone(&store), Arc::clone(&clock));
+        let compiler = Box::new(compiler);
+        let views = Views::new(for_views, roles.clone(), clock_for_views, slices, storage.refresh, planner, compiler);
         views.start(storage.flush_interval).await;
         Ok(Arc::new(Self {
             name: name.to_owned(),

@@ -14,7 +14,7 @@ use tidemill_stream::{Machine, Streams};
 
 use crate::cluster::{Admin, Cluster, Surroundings, password_hash};
 use crate::error::SqlError;
-use crate::views::{RoleChecker, Roles, ViewLag};
+use crate::views::{RefreshLimits, RoleChecker, Roles, ViewLag};
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS cluster (
@@ -75,11 +75,14 @@ pub struct StorageSettings {
     pub history: Duration,
     /// How often rows that are only in memory are written to files, and files are put in order.
     pub flush_interval: Duration,
+    /// What one refresh may hold in memory.
+    pub refresh: RefreshLimits,
 }
 
 impl Default for StorageSettings {
     fn default() -> Self {
-        Self { history: Duration::from_secs(60 * 60), flush_interval: Duration::from_secs(60) }
+        let (history, flush_interval) = (Duration::from_secs(60 * 60), Duration::from_secs(60));
+        Self { history, flush_interval, refresh: RefreshLimits::default() }
     }
 }
 

@@ -28,4 +28,4 @@ pub use plan::Parameter;
 pub use session::{Description, Outcome, Prepared, Session, TransactionState};
 pub use sql::shown_name;
 pub use types::SqlType;
-pub use views::{Roles, ViewLag};
+pub use views::{RefreshLimits, Roles, ViewLag};

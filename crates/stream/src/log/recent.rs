@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use super::block::Block;
 
 /// Bytes of blocks that are kept: readers of different shards may be so far from each other.
-const MOST: usize = 64 << 20;
+const MOST: usize = 32 << 20;
 
 /// Where a block is: the first block of its segment, which names it, and the offset.
 type Place = (u64, u64);
@@ -14,7 +14,7 @@ type Place = (u64, u64);
 /// The blocks that were read last, each checked.
 #[derive(Debug, Default)]
 pub(crate) struct RecentBlocks {
-    /// Held for look-ups only.
+    /// Held for look-ups and single changes only.
     kept: Mutex<Kept>,
 }
 

@@ -17,7 +17,7 @@ use super::path::{Form, JsonPath, extract, invalid_json};
 use super::super_value::Step;
 use crate::types::{MAX_VARCHAR, SqlType};
 
-/// The names by which the optimizer finds calls that share a text.
+/// Names by which optimizer rules find calls.
 pub(crate) const EXTRACT_PATH_TEXT: &str = "json_extract_path_text";
 pub(crate) const JSON_PARSE: &str = "json_parse";
 pub(crate) const CAN_JSON_PARSE: &str = "can_json_parse";

@@ -8,6 +8,7 @@ mod function;
 mod json;
 mod length;
 mod path;
+mod path_tree;
 mod shredded;
 mod single_value;
 mod sum;

@@ -12,8 +12,8 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
-use sonic_rs::{LazyValue, PointerNode, PointerTree};
 
+use super::path_tree::PathTree;
 use super::super_value::Step;
 use crate::error::{ErrorKind, SqlError};
 use crate::types::{MAX_VARCHAR, SqlType};
@@ -143,22 +143,20 @@ impl ScalarUDFImpl for JsonPaths {
 
 /// Takes `paths` out of each text.
 pub(crate) fn extract(json: &StringViewArray, paths: &[JsonPath], null_if_invalid: bool) -> Result<Vec<ArrayRef>> {
-    let (tree, keys) = (pointer_tree(paths), top_level_keys(paths));
+    let (tree, places) = PathTree::of(paths);
     let mut columns: Vec<Column> = paths.iter().map(|path| Column::new(json, path.form)).collect();
-    let mut values = Vec::with_capacity(paths.len());
+    let mut values = Vec::with_capacity(tree.nodes);
     for row in 0..json.len() {
         if json.is_null(row) {
             columns.iter_mut().for_each(Column::append_null);
             continue;
         }
         let text = json.value(row);
-        let is_json = match &keys {
-            Some(keys) if text.trim_start().starts_with('{') => members(text, keys, &mut values),
-            _ => values_at(text, &tree, paths, &mut values),
-        };
-        if is_json.is_some() {
-            for (column, value) in columns.iter_mut().zip(&values) {
-                column.append(json, row, value.as_ref().map(LazyValue::as_raw_str))?;
+        values.clear();
+        values.resize(tree.nodes, None);
+        if tree.take(text, &mut values).is_some() {
+            for (column, place) in columns.iter_mut().zip(&places) {
+                column.append(json, row, values[*place])?;
             }
         } else if null_if_invalid {
             columns.iter_mut().for_each(Column::append_null);
@@ -178,84 +176,12 @@ pub(super) fn shown(values: &StringViewArray) -> Result<ArrayRef> {
     Ok(texts.finish())
 }
 
-/// The keys of the paths, if each is one key.
-fn top_level_keys<'p>(paths: &'p [JsonPath]) -> Option<Vec<&'p str>> {
-    let key = |path: &'p JsonPath| match path.steps.as_slice() {
-        [Step::Key(key)] => Some(key.as_str()),
-        _ => None,
-    };
-    paths.iter().map(key).collect()
-}
-
-/// The members of an object with these keys, in one pass that also checks that the text is JSON; none if it is not.
-fn members<'j>(text: &'j str, keys: &[&str], values: &mut Vec<Option<LazyValue<'j>>>) -> Option<()> {
-    values.clear();
-    values.resize_with(keys.len(), || None);
-    // Members mostly come in the order in which they are asked for.
-    let (mut likely, mut end) = (0, text.find('{')? + 1);
-    for member in sonic_rs::to_object_iter(text) {
-        let (key, value) = member.ok()?;
-        let raw = value.as_raw_str();
-        end = (raw.as_ptr() as usize + raw.len()).checked_sub(text.as_ptr() as usize)?;
-        let mut places = (likely..keys.len()).chain(0..likely);
-        if let Some(place) = places.find(|place| *keys[*place] == *key)
-            && values[place].is_none()
-        {
-            values[place] = Some(value);
-            likely = place + 1;
-        }
-    }
-    // The iterator stops at the object's end; nothing may follow it.
-    let rest = text.get(end..)?.trim_start().strip_prefix('}')?;
-    rest.trim_start().is_empty().then_some(())
-}
-
 /// The error for text that is no JSON.
 pub(super) fn invalid_json(text: &str) -> DataFusionError {
     let shown: String = text.chars().take(200).collect();
     SqlError::new(ErrorKind::InvalidTextRepresentation, "JSON parsing error")
         .with_detail(format!("invalid json object {shown}"))
         .into_engine()
-}
-
-fn pointer_tree(paths: &[JsonPath]) -> PointerTree {
-    let mut tree = PointerTree::new();
-    for path in paths {
-        tree.add_path(path.steps.iter().map(Step::pointer).collect::<Vec<PointerNode>>());
-    }
-    tree
-}
-
-/// The values at the paths; none if the text is no JSON.
-fn values_at<'j>(
-    text: &'j str,
-    tree: &PointerTree,
-    paths: &[JsonPath],
-    values: &mut Vec<Option<LazyValue<'j>>>,
-) -> Option<()> {
-    // The tree walk stops at the last value that it needs; the rest of the text must be JSON too.
-    sonic_rs::from_str::<LazyValue<'j>>(text).ok()?;
-    *values = match sonic_rs::get_many(text, tree) {
-        Ok(values) => values,
-        // A step that does not fit its value, such as a key of an array: find each path by itself.
-        Err(_) => paths.iter().map(|path| walk(text, &path.steps)).collect(),
-    };
-    Some(())
-}
-
-fn walk<'j>(text: &'j str, steps: &[Step]) -> Option<LazyValue<'j>> {
-    let mut found = text;
-    for step in steps {
-        let pointer = match step {
-            Step::Key(key) if found.trim_start().starts_with('[') => PointerNode::Index(key.parse().ok()?),
-            step => step.pointer(),
-        };
-        match sonic_rs::get(found, [pointer]).ok()?.as_raw_cow() {
-            Cow::Borrowed(part) => found = part,
-            Cow::Owned(_) => return None,
-        }
-    }
-    sonic_rs::from_str(found).ok()
 }
 
 /// The texts of one path.
@@ -333,8 +259,8 @@ mod tests {
 
     #[test]
     fn members_are_taken_in_one_pass_over_all_of_the_text() -> Result<()> {
-        let found = take(r#" { "a": "x\ny", "b" : 1.50, "c":null, "a":2 } "#, &["b", "a", "c", "d"])?;
-        assert_eq!(found, [Some("1.50".into()), Some("x\ny".into()), None, None]);
+        let found = take(r#" { "a": "x\ny", "b" : 1.50, "c":null, "a":2 } "#, &["b", "a", "c", "d", "a"])?;
+        assert_eq!(found, [Some("1.50".into()), Some("x\ny".into()), None, None, Some("x\ny".into())]);
         assert_eq!(take("{}", &["a"])?, [None]);
         assert_eq!(take("[1]", &["a"])?, [None]);
         for invalid in

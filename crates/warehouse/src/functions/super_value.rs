@@ -7,7 +7,6 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::prelude::lit;
-use sonic_rs::PointerNode;
 
 use super::path::{Form, JsonPath, extract};
 use crate::types::SqlType;
@@ -22,13 +21,6 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    pub(super) fn pointer(&self) -> PointerNode {
-        match self {
-            Self::Key(key) => PointerNode::Key(key.clone().into()),
-            Self::Index(index) => PointerNode::Index(*index),
-        }
-    }
-
     /// Reads a step back from the argument that [`navigate`] made of it.
     pub(crate) fn of(value: &ScalarValue) -> Option<Self> {
         match value {

@@ -34,7 +34,7 @@ impl OptimizerRule for FuseJsonPaths {
             return Ok(Transformed::no(plan));
         }
         let groups = groups_of(&plan)?;
-        if groups.is_empty() {
+        if groups.is_empty() || has_grouping_set(&plan) {
             return Ok(Transformed::no(plan));
         }
         let input = plan.inputs()[0].clone();
@@ -50,6 +50,12 @@ impl OptimizerRule for FuseJsonPaths {
         let expressions = expressions.collect::<Result<Vec<_>>>()?;
         Ok(Transformed::yes(plan.with_new_exprs(expressions, vec![below])?))
     }
+}
+
+/// Whether a node groups by several sets of expressions, whose names an alias would hide.
+fn has_grouping_set(plan: &LogicalPlan) -> bool {
+    let LogicalPlan::Aggregate(aggregate) = plan else { return false };
+    aggregate.group_expr.iter().any(|expr| matches!(expr, Expr::GroupingSet(_)))
 }
 
 /// Paths into one text.

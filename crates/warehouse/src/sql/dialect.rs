@@ -83,6 +83,10 @@ impl Dialect for RedshiftDialect {
         true
     }
 
+    fn supports_group_by_expr(&self) -> bool {
+        true
+    }
+
     /// Aggregates may filter, as PostgreSQL's do; Redshift has no other use for the word.
     fn supports_filter_during_aggregation(&self) -> bool {
         true

@@ -43,6 +43,16 @@ impl ShardScan {
         }
     }
 
+    /// Takes in what was read behind it.
+    pub(crate) fn add(&mut self, next: Self) {
+        self.latest_position = next.latest_position;
+        self.scanned_rows += next.scanned_rows;
+        self.skipped_rows += next.skipped_rows;
+        self.scanned_bytes += next.scanned_bytes;
+        self.oldest = self.oldest.min(next.oldest);
+        self.newest = self.newest.max(next.newest);
+    }
+
     pub(crate) fn note(&mut self, runs: &[RecordRun], part: &Part) {
         self.scanned_rows += runs.iter().map(|run| i64::from(run.count)).sum::<i64>();
         self.scanned_bytes += runs.iter().map(|run| run.payload() as i64).sum::<i64>();
@@ -106,7 +116,7 @@ pub(crate) struct Activity {
 #[derive(Debug, Default)]
 struct Kept {
     events: Events,
-    /// The last transaction, and the last one that was looked at for saving.
+    /// The last transaction, and the last one that needs no saving any more.
     last: i64,
     saved: i64,
 }
@@ -145,12 +155,11 @@ impl Activity {
         self.kept().events.clone()
     }
 
-    /// What is new since the last call and worth saving: of each view's automatic refreshes that succeeded only the last,
-    /// as there may be hundreds in a second.
-    pub(super) fn to_save(&self) -> Events {
-        let mut kept = self.kept();
+    /// What is worth saving and was not saved: of each view's automatic refreshes that succeeded only the last, as there may
+    /// be hundreds in a second. Also the last transaction that was looked at.
+    pub(super) fn to_save(&self) -> (Events, i64) {
+        let kept = self.kept();
         let saved = kept.saved;
-        kept.saved = kept.last;
         let mut succeeded = HashSet::new();
         let new = kept.events.refreshes.iter().rev().take_while(|refresh| refresh.transaction > saved);
         let telling = new.filter(|refresh| {
@@ -162,7 +171,12 @@ impl Activity {
         let transactions: HashSet<i64> = refreshes.iter().map(|refresh| refresh.transaction).collect();
         let read = |scan: &&ScanEvent| transactions.contains(&scan.transaction);
         let scans = kept.events.scans.iter().filter(read).cloned().collect();
-        Events { refreshes, scans }
+        (Events { refreshes, scans }, kept.last)
+    }
+
+    /// Everything up to the transaction `last` is saved.
+    pub(super) fn set_saved(&self, last: i64) {
+        self.kept().saved = last;
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

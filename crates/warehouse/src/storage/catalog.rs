@@ -68,10 +68,7 @@ impl Catalog {
         changes: &[Change],
         (next_id, next_file): (i64, i64),
     ) -> Result<()> {
-        if self.poisoned.load(Ordering::Relaxed) {
-            let message = "a commit of the catalog has failed, and what became of it is unknown";
-            return Err(SqlError::new(ErrorKind::Io, message).with_hint("Start the server again."));
-        }
+        self.check_health()?;
         self.machine.disk.checkpoint()?;
         let mut transaction = self.pool.begin().await?;
         let mut record = Record::new(&mut transaction, before, after);
@@ -90,6 +87,7 @@ impl Catalog {
 
     /// Adds to what is remembered of refreshes.
     pub(super) async fn save_events(&self, events: &Events) -> Result<()> {
+        self.check_health()?;
         self.machine.disk.checkpoint()?;
         let mut transaction = self.pool.begin().await?;
         save_events(&mut transaction, events).await?;
@@ -112,6 +110,14 @@ impl Catalog {
 
     pub(super) async fn close(&self) {
         self.pool.close().await;
+    }
+
+    fn check_health(&self) -> Result<()> {
+        if self.poisoned.load(Ordering::Relaxed) {
+            let message = "a commit of the catalog has failed, and what became of it is unknown";
+            return Err(SqlError::new(ErrorKind::Io, message).with_hint("Start the server again."));
+        }
+        Ok(())
     }
 
     async fn create(&self) -> Result<()> {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering as Atomic};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::{
     LexicographicalComparator, SortColumn, concat, concat_batches, interleave_record_batch, lexsort_to_indices,
 };
@@ -14,6 +14,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion_functions_aggregate_common::min_max::{max_batch, min_batch};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::ParquetMetaData;
@@ -23,13 +24,14 @@ use parquet::schema::types::ColumnPath;
 use super::Column;
 use super::file::ColumnStats;
 use super::shred::{ShreddedPath, shred, worthwhile};
+use super::snapshot::arrow_schema;
 use crate::error::Result;
 use crate::types::SqlType;
 
 /// Rows of a row group: the unit that a scan can skip.
 const ROW_GROUP: usize = 128 << 10;
-/// Longer texts get no filter for look-ups.
-const LONGEST_KEY: usize = 128;
+/// Longer texts are no use as bounds, and get no filter for look-ups.
+const LONGEST_TEXT: usize = 128;
 
 /// A file's bytes, and what is known of its columns.
 pub(super) struct Encoded {
@@ -39,7 +41,7 @@ pub(super) struct Encoded {
 
 /// Encodes `rows`, in the order of the columns at `sort`. Blocking.
 pub(super) fn encode(columns: &[Column], sort: &[usize], rows: &[RecordBatch]) -> Result<Encoded> {
-    let rows = Sorted::new(rows, sort)?;
+    let rows = Sorted::new(arrow_schema(columns), rows, sort)?;
     let first = rows.group(0)?;
     let paths = worthwhile(columns, &first);
     let schema = file_schema(columns, &paths);
@@ -65,10 +67,33 @@ pub(super) fn encode(columns: &[Column], sort: &[usize], rows: &[RecordBatch]) -
     let metadata = file.close()?;
     for (place, stats) in stats.iter_mut().enumerate() {
         stats.bytes = column_size(&metadata, place);
-        stats.keep_short_bounds();
+        if has_text_bounds(&columns[place]) {
+            (stats.min, stats.max) = text_bounds(&metadata, &groups.schema, &columns[place].name)?;
+        }
     }
     Ok(Encoded { bytes, stats })
 }
+
+/// Whether a column's bounds are those that Parquet notes anyway: comparing texts is the dearest part of encoding them.
+fn has_text_bounds(column: &Column) -> bool {
+    matches!(column.sql_type, SqlType::Varchar(_) | SqlType::Char(_))
+}
+
+/// The least and the greatest text of a column; none where it is too long to be noted whole.
+fn text_bounds(metadata: &ParquetMetaData, schema: &Schema, column: &str) -> Result<(Bound, Bound)> {
+    let notes = StatisticsConverter::try_new(column, schema, metadata.file_metadata().schema_descr())?;
+    let groups = metadata.row_groups();
+    let (mins, maxes) = (notes.row_group_mins(groups)?, notes.row_group_maxes(groups)?);
+    let is_whole = |whole: BooleanArray| whole.iter().flatten().all(|whole| whole);
+    let min = Some(min_batch(&mins)?).filter(|min| !min.is_null());
+    let max = Some(max_batch(&maxes)?).filter(|max| !max.is_null());
+    let min = if is_whole(notes.row_group_is_min_value_exact(groups)?) { min } else { None };
+    let max = if is_whole(notes.row_group_is_max_value_exact(groups)?) { max } else { None };
+    Ok((min, max))
+}
+
+/// One end of the values of a column, if it is known.
+type Bound = Option<ScalarValue>;
 
 fn column_size(metadata: &ParquetMetaData, column: usize) -> i64 {
     metadata.row_groups().iter().map(|group| group.column(column).compressed_size()).sum()
@@ -76,6 +101,7 @@ fn column_size(metadata: &ParquetMetaData, column: usize) -> i64 {
 
 /// Rows in the order in which a file has them, cut into row groups.
 struct Sorted<'r> {
+    schema: SchemaRef,
     batches: &'r [RecordBatch],
     rows: usize,
     /// The batch, and the row in it, of each row; none if the batches are in order.
@@ -84,21 +110,24 @@ struct Sorted<'r> {
 
 impl<'r> Sorted<'r> {
     /// Rows that are alike in the sort key stay in their order, in which neighbours have much in common.
-    fn new(batches: &'r [RecordBatch], sort: &[usize]) -> Result<Self> {
+    fn new(schema: SchemaRef, batches: &'r [RecordBatch], sort: &[usize]) -> Result<Self> {
         let rows = batches.iter().map(RecordBatch::num_rows).sum();
+        if rows == 0 {
+            return Ok(Self { schema, batches, rows, order: None });
+        }
         let key = |place: &usize| -> Result<SortColumn> {
             let parts: Vec<&dyn Array> = batches.iter().map(|batch| &**batch.column(*place)).collect();
             Ok(SortColumn { values: concat(&parts)?, options: None })
         };
         let mut keys = sort.iter().map(key).collect::<Result<Vec<_>>>()?;
         if is_sorted(&keys, rows)? {
-            return Ok(Self { batches, rows, order: None });
+            return Ok(Self { schema, batches, rows, order: None });
         }
         keys.push(SortColumn { values: Arc::new(UInt32Array::from_iter_values(0..rows as u32)), options: None });
         let places: Vec<(usize, usize)> =
             (0..batches.len()).flat_map(|batch| (0..batches[batch].num_rows()).map(move |row| (batch, row))).collect();
         let order = lexsort_to_indices(&keys, None)?.values().iter().map(|row| places[*row as usize]).collect();
-        Ok(Self { batches, rows, order: Some(order) })
+        Ok(Self { schema, batches, rows, order: Some(order) })
     }
 
     fn groups(&self) -> usize {
@@ -109,7 +138,7 @@ impl<'r> Sorted<'r> {
     fn group(&self, number: usize) -> Result<RecordBatch> {
         let range = number * ROW_GROUP..((number + 1) * ROW_GROUP).min(self.rows);
         match &self.order {
-            None => Ok(concat_batches(&self.batches[0].schema(), &self.slices(range))?),
+            None => Ok(concat_batches(&self.schema, &self.slices(range))?),
             Some(order) => {
                 let batches: Vec<&RecordBatch> = self.batches.iter().collect();
                 Ok(interleave_record_batch(&batches, &order[range])?)
@@ -200,7 +229,8 @@ impl Groups<'_> {
 fn column_stats(column: &Column, values: &ArrayRef) -> Result<ColumnStats> {
     let nulls = Some(values.null_count() as i64);
     let mut stats = ColumnStats { nulls, ..ColumnStats::of_nothing(column.id) };
-    if !matches!(column.sql_type, SqlType::Super | SqlType::Varbyte(_) | SqlType::Interval) {
+    let has_no_bounds = matches!(column.sql_type, SqlType::Super | SqlType::Varbyte(_) | SqlType::Interval);
+    if !has_no_bounds && !has_text_bounds(column) {
         stats.min = Some(min_batch(values)?).filter(|min| !min.is_null());
         stats.max = Some(max_batch(values)?).filter(|max| !max.is_null());
     }
@@ -220,17 +250,19 @@ fn file_schema(columns: &[Column], paths: &[ShreddedPath]) -> SchemaRef {
 fn properties(columns: &[Column], rows: &RecordBatch) -> Result<WriterProperties> {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_max_row_group_row_count(Some(ROW_GROUP));
+        .set_statistics_truncate_length(Some(LONGEST_TEXT));
     for (column, values) in columns.iter().zip(rows.columns()) {
         let path = ColumnPath::from(column.name.as_str());
         let (is_text, are_distinct) = (values.as_string_view_opt().is_some(), are_distinct(values)?);
-        if column.name == "sequence_number" {
+        if column.name == "sequence_number" && is_text {
             // Each is the one before plus one: all but the last digits are shared.
             properties = properties
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path, Encoding::DELTA_BYTE_ARRAY);
         } else if is_text && are_distinct {
-            properties = properties.set_column_bloom_filter_enabled(path, true);
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_bloom_filter_enabled(path, true);
         } else if is_integer(values.data_type()) {
             // Places in a dictionary, and differences, hardly get smaller, and every query that reads them would pay.
             properties = properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
@@ -261,7 +293,7 @@ fn are_distinct(values: &ArrayRef) -> Result<bool> {
     let (mut seen, mut count) = (HashSet::new(), 0);
     for row in (0..values.len()).step_by((values.len() / SAMPLE).max(1)) {
         let value = ScalarValue::try_from_array(values, row)?;
-        if !value.is_null() && value.try_as_str().flatten().is_none_or(|text| text.len() <= LONGEST_KEY) {
+        if !value.is_null() && value.try_as_str().flatten().is_none_or(|text| text.len() <= LONGEST_TEXT) {
             seen.insert(value);
             count += 1;
         }

@@ -12,9 +12,6 @@ use super::encode::{Encoded, encode};
 use super::{Column, Relation};
 use crate::error::Result;
 
-/// Longer texts are no use as bounds.
-const LONGEST_BOUND: usize = 128;
-
 /// A data file as the catalog knows it.
 #[derive(Debug, Clone)]
 pub(crate) struct DataFile {
@@ -57,14 +54,6 @@ impl ColumnStats {
             .into_iter()
             .flatten()
             .reduce(|one, other| if other > one { other } else { one });
-    }
-
-    /// Forgets bounds that are too long to be of use.
-    pub(super) fn keep_short_bounds(&mut self) {
-        let is_short =
-            |bound: &ScalarValue| bound.try_as_str().flatten().is_none_or(|text| text.len() <= LONGEST_BOUND);
-        self.min = self.min.take().filter(is_short);
-        self.max = self.max.take().filter(is_short);
     }
 }
 

@@ -4,8 +4,10 @@
 //! A shredded column holds what navigation along its path gives in each row, whatever that is, as JSON text. It has no field
 //! id, so that other readers of the file pass over it, and its name is the path: `["payload","stationID"]`.
 
+use std::collections::HashMap;
+
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
-use sonic_rs::JsonValueTrait;
+use sonic_rs::{JsonValueTrait, LazyValue};
 
 use super::Column;
 use crate::error::Result;
@@ -16,10 +18,13 @@ use crate::types::SqlType;
 const SAMPLE: usize = 1000;
 /// The part of them, in percent, that has a scalar at a path that is worth a column.
 const NEARLY_ALL: usize = 90;
-/// Shredded columns of one column, the length of a value, and how deep a path goes, at most.
+/// Shredded columns of one column, the length of a value on the average, and how deep a path goes, at most.
 const MOST_PATHS: usize = 32;
 const LONGEST_VALUE: usize = 128;
 const DEEPEST: usize = 4;
+/// Members of one document, and paths of all, that are looked at.
+const MOST_MEMBERS: usize = 256;
+const MOST_CANDIDATES: usize = 4096;
 
 /// A path into a SUPER column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,30 +79,63 @@ pub(super) fn shred(paths: &[ShreddedPath], rows: &RecordBatch) -> Result<Vec<Ar
 /// The paths at which nearly all of a sample of the documents have a short scalar.
 fn common_paths(documents: &StringViewArray) -> Vec<Vec<String>> {
     let sample = documents.iter().step_by((documents.len() / SAMPLE).max(1)).flatten();
-    let (mut seen, mut count): (Vec<(Vec<String>, usize)>, usize) = (Vec::new(), 0);
+    let (mut seen, mut count) = (Seen::default(), 0);
     for document in sample {
         count += 1;
-        note_scalars(document, &mut Vec::new(), &mut seen);
+        seen.note(document, &mut Vec::new(), &mut { MOST_MEMBERS });
     }
-    seen.retain(|(_, times)| times * 100 >= count * NEARLY_ALL);
-    seen.truncate(MOST_PATHS);
-    seen.into_iter().map(|(path, _)| path).collect()
+    let is_common = |found: &Found| found.scalars * 100 >= count * NEARLY_ALL && found.bytes <= count * LONGEST_VALUE;
+    let mut common: Vec<(Vec<String>, Found)> = seen.paths.into_iter().filter(|(_, found)| is_common(found)).collect();
+    common.sort_by_key(|(_, found)| found.order);
+    common.truncate(MOST_PATHS);
+    common.into_iter().map(|(path, _)| path).collect()
 }
 
-/// Counts the scalars of an object, and of the objects in it, by their paths.
-fn note_scalars(object: &str, above: &mut Vec<String>, seen: &mut Vec<(Vec<String>, usize)>) {
-    for (key, value) in sonic_rs::to_object_iter(object).flatten() {
-        above.push(key.to_string());
-        let raw = value.as_raw_str();
-        if value.is_object() && above.len() < DEEPEST {
-            note_scalars(raw, above, seen);
-        } else if !value.is_object() && !value.is_array() && raw.len() <= LONGEST_VALUE {
-            match seen.iter().position(|(path, _)| path == above) {
-                Some(place) => seen[place].1 += 1,
-                None if seen.len() < SAMPLE => seen.push((above.clone(), 1)),
-                None => {}
+/// What a sample of documents has at which paths.
+#[derive(Debug, Default)]
+struct Seen {
+    paths: HashMap<Vec<String>, Found>,
+}
+
+/// What documents have at one path.
+#[derive(Debug)]
+struct Found {
+    /// How many paths were seen before.
+    order: usize,
+    /// How often a scalar, which JSON null is not.
+    scalars: usize,
+    /// Bytes of all values.
+    bytes: usize,
+}
+
+impl Seen {
+    /// Notes the members of an object, and of the objects in it, as long as there are not more than `left`.
+    fn note(&mut self, object: &str, above: &mut Vec<String>, left: &mut usize) {
+        for (key, value) in sonic_rs::to_object_iter(object).flatten() {
+            if *left == 0 {
+                return;
             }
+            *left -= 1;
+            above.push(key.to_string());
+            self.note_value(&value, above);
+            if value.is_object() && above.len() < DEEPEST {
+                self.note(value.as_raw_str(), above, left);
+            }
+            above.pop();
         }
-        above.pop();
+    }
+
+    fn note_value(&mut self, value: &LazyValue<'_>, path: &[String]) {
+        let order = self.paths.len();
+        if !self.paths.contains_key(path) {
+            if order == MOST_CANDIDATES {
+                return;
+            }
+            self.paths.insert(path.to_vec(), Found { order, scalars: 0, bytes: 0 });
+        }
+        if let Some(found) = self.paths.get_mut(path) {
+            found.scalars += usize::from(!value.is_object() && !value.is_array() && !value.is_null());
+            found.bytes += value.as_raw_str().len();
+        }
     }
 }

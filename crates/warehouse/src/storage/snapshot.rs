@@ -228,7 +228,7 @@ impl Relation {
     }
 }
 
-fn arrow_schema(columns: &[Column]) -> SchemaRef {
+pub(super) fn arrow_schema(columns: &[Column]) -> SchemaRef {
     Arc::new(Schema::new(columns.iter().map(Column::field).collect::<Vec<_>>()))
 }
 

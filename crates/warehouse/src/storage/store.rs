@@ -175,6 +175,25 @@ impl Store {
         .await
     }
 
+    /// Removes the files of changes that will not be committed.
+    pub(crate) async fn discard(&self, changes: Vec<Change>) {
+        let snapshot = self.read_view().snapshot;
+        let mut paths = Vec::new();
+        for change in changes {
+            if let Change::AppendFiles { relation, files, .. } | Change::ReplaceFiles { relation, files, .. } = change
+                && let Some(relation) = snapshot.relations.get(&relation)
+            {
+                let dir = self.dir_of(relation);
+                paths.extend(files.iter().map(|file| dir.join(&file.path)));
+            }
+        }
+        let disk = Arc::clone(&self.machine.disk);
+        let removed = tokio::task::spawn_blocking(move || paths.iter().try_for_each(|path| remove(&*disk, path))).await;
+        if let Ok(Err(error)) = removed {
+            tracing::warn!(%error, "files of a transaction that was given up stay until they are taken for orphans");
+        }
+    }
+
     /// The records that views have set aside, by view: those in the catalog and those in memory.
     pub(crate) async fn dead_letters(&self, view: &ReadView, with_data: bool) -> Result<Vec<(i64, Arc<DeadLetter>)>> {
         let mut letters = self.catalog.dead_letters(with_data).await?;
@@ -196,7 +215,10 @@ impl Store {
     /// Writes down what refreshes did.
     pub(crate) async fn save_activity(&self) -> Result<()> {
         let _committing = self.commit.lock().await;
-        self.catalog.save_events(&self.activity.to_save()).await
+        let (events, last) = self.activity.to_save();
+        self.catalog.save_events(&events).await?;
+        self.activity.set_saved(last);
+        Ok(())
     }
 
     /// Changes the hot rows of a view.

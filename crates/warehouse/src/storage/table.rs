@@ -6,14 +6,12 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::tree_node::TreeNode;
-use datafusion::common::{ColumnStatistics, DFSchema, Result, Statistics, project_schema};
+use datafusion::common::{ColumnStatistics, Result, Statistics, project_schema};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -21,7 +19,6 @@ use datafusion::physical_plan::union::UnionExec;
 
 use super::read_shredded::ReadShredded;
 use super::{DataFile, HotRows, ReadView, Relation, Store};
-use crate::functions::SUPER_GET;
 
 /// Which rows of a relation are scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,18 +90,11 @@ impl StoredTable {
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let mut source = ParquetSource::new(Arc::clone(&self.schema))
+        // Filters move into the scan by themselves.
+        let source = ParquetSource::new(Arc::clone(&self.schema))
             .with_table_parquet_options(state.default_table_options().parquet);
-        if reads_documents(filters)? {
-            // The filter moves into the scan, which may have columns for its paths, and leaves unread what it does not need.
-            source = source.with_pushdown_filters(true);
-        } else if let Some(filter) = conjunction(filters.iter().cloned()) {
-            let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
-            source = source.with_predicate(state.create_physical_expr(filter, &schema)?);
-        }
         let files: FileGroup = self.files.iter().map(|file| self.file(file)).collect::<Vec<_>>().into();
         let groups = files.split_files(state.config().target_partitions());
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::parse(super::object_store::URL)?, Arc::new(source))
@@ -130,12 +120,6 @@ impl StoredTable {
     }
 }
 
-/// Whether filters navigate documents.
-fn reads_documents(filters: &[Expr]) -> Result<bool> {
-    let navigates = |expr: &Expr| matches!(expr, Expr::ScalarFunction(call) if call.name() == SUPER_GET);
-    filters.iter().try_fold(false, |found, filter| Ok(found || filter.exists(|expr| Ok(navigates(expr)))?))
-}
-
 #[async_trait]
 impl TableProvider for StoredTable {
     fn schema(&self) -> SchemaRef {
@@ -154,12 +138,12 @@ impl TableProvider for StoredTable {
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        filters: &[Expr],
+        _filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut parts = Vec::new();
         if !self.files.is_empty() {
-            parts.push(self.scan_files(state, projection, filters, limit)?);
+            parts.push(self.scan_files(state, projection, limit)?);
         }
         if let Some(hot) = self.hot.as_ref().filter(|hot| hot.rows() > 0) {
             parts.push(self.scan_hot(hot, state, projection)?);

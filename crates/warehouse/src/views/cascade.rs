@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::derived::RETRIES;
-use super::views::RefreshRequest;
+use super::views::{RefreshRequest, Turn};
 use super::{Refreshed, Views};
 use crate::error::{ErrorKind, Result, SqlError};
-use crate::storage::Trigger;
+use crate::storage::{Change, Positions, Relation, Trigger};
 
 impl Views {
     /// Refreshes views, each of which reads only tables, streams and those before it, in one transaction. Returns what became
@@ -18,20 +18,32 @@ impl Views {
     }
 
     async fn cascade(&self, ids: &[i64], request: &RefreshRequest) -> Result<Refreshed> {
+        let (start, trigger) = (self.clock.now(), Trigger::Manual { backend: request.backend });
         let mut tries = 0;
-        loop {
+        let (failed, mut error) = loop {
             tries += 1;
             match self.try_cascade(ids, request).await {
                 // Files of a base were merged meanwhile: what was read is in other files now.
-                Err(error) if error.kind == ErrorKind::SerializationFailure && tries <= RETRIES => {}
-                refreshed => return refreshed,
+                Err((_, error)) if error.kind == ErrorKind::SerializationFailure && tries <= RETRIES => {}
+                Err(failed) => break failed,
+                Ok(done) => {
+                    let mut last = Err(SqlError::new(ErrorKind::Internal, "a cascade of no views"));
+                    for (relation, mut refreshed) in done {
+                        self.note(&relation, trigger, &request.user, start, Ok(&mut refreshed));
+                        last = Ok(refreshed);
+                    }
+                    return last;
+                }
             }
+        };
+        if let Ok(relation) = self.relation(failed) {
+            self.note(&relation, trigger, &request.user, start, Err(&mut error));
         }
+        Err(error)
     }
 
-    async fn try_cascade(&self, ids: &[i64], request: &RefreshRequest) -> Result<Refreshed> {
-        let start = self.clock.now();
-        let trigger = Trigger::Manual { backend: request.backend };
+    /// Returns the views with what became of each, or the one that failed.
+    async fn try_cascade(&self, ids: &[i64], request: &RefreshRequest) -> Result<Vec<Done>, (i64, SqlError)> {
         // The youngest first, as everybody takes them.
         let mut turns = Vec::with_capacity(ids.len());
         for id in ids.iter().rev() {
@@ -39,36 +51,49 @@ impl Views {
         }
         let (mut changes, mut reached, mut done) = (Vec::new(), Vec::new(), Vec::new());
         for (id, turn) in ids.iter().zip(turns.iter_mut().rev()) {
-            let relation = self.relation(*id)?;
-            let staged = match relation.streaming() {
-                Some(_) => self.stage_stream(*id, turn, request.error_mode).await.map(|staged| {
-                    reached.push((*id, staged.reached));
-                    (staged.changes, staged.refreshed)
-                }),
-                None => {
-                    let read = self.store.read_view().with(&changes)?;
-                    let staged = self.stage_derived(&read, &relation).await;
-                    staged.map(|(change, refreshed)| (Vec::from_iter(change), refreshed))
-                }
-            };
-            match staged {
-                Ok((more, refreshed)) => {
-                    changes.extend(more);
-                    done.push((relation, refreshed));
-                }
-                Err(error) if error.kind == ErrorKind::SerializationFailure => return Err(error),
-                Err(mut error) => {
-                    self.note(&relation, trigger, &request.user, start, Err(&mut error));
-                    return Err(error);
+            match self.stage(*id, turn, request, &mut changes, &mut reached).await {
+                Ok(staged) => done.push(staged),
+                Err(error) => {
+                    self.store.discard(changes).await;
+                    return Err((*id, error));
                 }
             }
         }
-        self.store.commit_and_reach(changes, reached).await?;
-        let mut last = None;
-        for (relation, mut refreshed) in done {
-            self.note(&relation, trigger, &request.user, start, Ok(&mut refreshed));
-            last = Some(refreshed);
+        let last = ids.last().copied().unwrap_or_default();
+        match self.store.commit_and_reach(changes.clone(), reached).await {
+            Ok(()) => Ok(done),
+            Err(error) => {
+                // Whatever else has failed, the catalog may name them.
+                if error.kind == ErrorKind::SerializationFailure {
+                    self.store.discard(changes).await;
+                }
+                Err((last, error))
+            }
         }
-        last.ok_or_else(|| SqlError::new(ErrorKind::Internal, "a cascade of no views"))
+    }
+
+    /// Adds to `changes` what brings a view up to date with what it reads, as that is after them.
+    async fn stage(
+        &self,
+        id: i64,
+        turn: &mut Turn,
+        request: &RefreshRequest,
+        changes: &mut Vec<Change>,
+        reached: &mut Vec<(i64, Positions)>,
+    ) -> Result<Done> {
+        let relation = self.relation(id)?;
+        if relation.streaming().is_some() {
+            let staged = self.stage_stream(id, turn, request.error_mode).await?;
+            changes.extend(staged.changes);
+            reached.push((id, staged.reached));
+            return Ok((relation, staged.refreshed));
+        }
+        let read = self.store.read_view().with(changes)?;
+        let (change, refreshed) = self.stage_derived(&read, &relation).await?;
+        changes.extend(change);
+        Ok((relation, refreshed))
     }
 }
+
+/// A view, and what became of it.
+type Done = (Arc<Relation>, Refreshed);

@@ -16,13 +16,23 @@ use crate::storage::{DataFile, Part, Positions, Relation, ShardScan, Store};
 
 /// What a slice takes from a shard at a time.
 const STEP: ReadLimit = ReadLimit { records: 16_384, bytes: 8 << 20 };
-/// The part of the machine's memory, and the least and most bytes of the log, whose rows one refresh may hold before it writes
-/// them into files that are not committed yet.
-const STAGE_PART: usize = 16;
-const STAGE_BYTES: (usize, usize) = (64 << 20, 1 << 30);
 
-/// Bytes of records set aside that are held: then what was read so far is published before more is read.
-const LETTERS_BYTES: usize = 64 << 20;
+/// What one refresh may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefreshLimits {
+    /// Bytes of the log whose rows are held before they are written into files that are not committed yet.
+    pub rows: usize,
+    /// Bytes of records set aside: then what was read so far is published before more is read.
+    pub letters: usize,
+}
+
+impl Default for RefreshLimits {
+    /// A part of the machine's memory, and as many dead letters as make no difference to it.
+    fn default() -> Self {
+        const PART: usize = 16;
+        Self { rows: (machine_memory() / PART).clamp(64 << 20, 1 << 30), letters: 64 << 20 }
+    }
+}
 
 /// Rows that a refresh has made and not published.
 #[derive(Debug, Default)]
@@ -56,6 +66,7 @@ pub(super) struct Fold {
     /// Whether rows that were shown before are made again: then the age of their records does not matter.
     pub(super) replay: bool,
     pub(super) error_mode: ErrorMode,
+    pub(super) limits: RefreshLimits,
 }
 
 /// The part of a shard that a refresh reads.
@@ -74,12 +85,11 @@ impl Fold {
     pub(super) async fn run(self, from: &Positions, to: &Positions) -> Result<Staged> {
         let slices = self.slices;
         let shards = self.stream.shards();
-        let most = (machine_memory() / STAGE_PART).clamp(STAGE_BYTES.0, STAGE_BYTES.1);
         let backlog = Backlog::new(Arc::clone(&self.stream));
         let backlog = if self.replay { backlog.with_expired() } else { backlog };
         let schema = self.relation.stored_schema();
         let staged = Mutex::new(Staged { reached: from.clone(), ..Staged::default() });
-        let run = Arc::new(Run { schema, backlog, fold: self, staged, most });
+        let run = Arc::new(Run { schema, backlog, fold: self, staged });
         for generation in shards.generations() {
             let mut allotted: Vec<Vec<Stretch>> = Vec::new();
             allotted.resize_with(slices, Vec::new);
@@ -115,8 +125,6 @@ struct Run {
     schema: SchemaRef,
     /// Held to add what a step has made.
     staged: Mutex<Staged>,
-    /// Bytes of the log whose rows may be staged.
-    most: usize,
 }
 
 impl Run {
@@ -185,15 +193,17 @@ impl Run {
         staged.letters_bytes += part.letters.iter().map(|letter| letter.bytes()).sum::<usize>();
         staged.part.letters.extend(part.letters);
         staged.part.bytes += part.bytes;
-        (staged.part.bytes > self.most).then(|| {
-            staged.part.bytes = 0;
-            std::mem::take(&mut staged.part.rows)
-        })
+        if staged.part.bytes <= self.fold.limits.rows {
+            return None;
+        }
+        staged.part.bytes = 0;
+        // The records may all have been left out.
+        Some(std::mem::take(&mut staged.part.rows)).filter(|rows| !rows.is_empty())
     }
 
     /// Whether no more records that are set aside may be held.
     fn is_full(&self) -> bool {
-        self.staged().letters_bytes > LETTERS_BYTES
+        self.staged().letters_bytes > self.fold.limits.letters
     }
 
     fn staged(&self) -> MutexGuard<'_, Staged> {

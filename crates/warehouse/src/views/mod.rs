@@ -30,6 +30,7 @@ mod write;
 pub use access::Roles;
 pub(crate) use access::{RoleChecker, SERVICE};
 pub(crate) use derived::{bases_of, reached};
+pub use fold::RefreshLimits;
 pub use lag::ViewLag;
 pub(crate) use leaf::{Leaf, StreamSource, stream_columns, stream_source};
 pub(crate) use maintenance::{Maintenance, Obstacle};

@@ -140,6 +140,7 @@ impl Views {
             None => Arc::clone(turn.insert(Arc::new(self.compile(&relation).await?))),
         };
         self.adopt_stream(&relation, &view, &stream).await?;
+        let (relation, view) = self.definition(id)?;
         if self.hot_bytes() > machine_memory() / HOT_PART {
             // If they cannot be written, nothing more is taken in.
             self.flush_in_turn(id).await?;
@@ -168,6 +169,7 @@ impl Views {
             slices: self.slices,
             replay: refresh.target == Target::Replay,
             error_mode: refresh.error_mode,
+            limits: self.limits,
         };
         tokio::select! {
             staged = fold.run(from, &refresh.to) => staged,
@@ -248,7 +250,14 @@ impl Views {
 }
 
 /// What came of reading shards.
-fn outcome(scans: Vec<ShardScan>) -> Refreshed {
+fn outcome(parts: Vec<ShardScan>) -> Refreshed {
+    let mut scans: Vec<ShardScan> = Vec::new();
+    for part in parts {
+        match scans.iter_mut().find(|scan| scan.shard == part.shard) {
+            Some(scan) => scan.add(part),
+            None => scans.push(part),
+        }
+    }
     let scanned: i64 = scans.iter().map(|scan| scan.scanned_rows).sum();
     let skipped: i64 = scans.iter().map(|scan| scan.skipped_rows).sum();
     let work = match skipped {

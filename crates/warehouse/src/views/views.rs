@@ -12,7 +12,7 @@ use tidemill_stream::{Dependent, ShardId, Stream, StreamName};
 use tokio::sync::{Notify, OwnedMutexGuard};
 use tokio_util::sync::CancellationToken;
 
-use super::{Compiler, ErrorMode, Program, Reading, Refreshed, RoleChecker, ViewPlan, ViewPlans, auto};
+use super::{Compiler, ErrorMode, Program, Reading, RefreshLimits, Refreshed, RoleChecker, ViewPlan, ViewPlans, auto};
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::sql::Part;
 use crate::storage::{
@@ -25,6 +25,7 @@ pub(crate) struct Views {
     pub(super) roles: RoleChecker,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) slices: usize,
+    pub(super) limits: RefreshLimits,
     pub(super) plans: ViewPlans,
     /// Scans files, outside of any statement.
     pub(super) planner: SessionState,
@@ -88,6 +89,7 @@ impl Views {
         roles: RoleChecker,
         clock: Arc<dyn Clock>,
         slices: usize,
+        limits: RefreshLimits,
         planner: SessionState,
         compiler: Box<dyn Compiler>,
     ) -> Arc<Self> {
@@ -96,6 +98,7 @@ impl Views {
             roles,
             clock,
             slices,
+            limits,
             planner,
             plans: ViewPlans::new(compiler),
             full: Arc::default(),

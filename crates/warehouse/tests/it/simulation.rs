@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tidemill_clock::Fault;
+use tidemill_warehouse::RefreshLimits;
 
 use crate::world::{Kept, Process, World};
 
@@ -71,9 +72,14 @@ fn run(seed: u64) {
     let _teller = Teller(seed);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let random = StdRng::seed_from_u64(seed);
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut world = World::new().await;
+        if random.random() {
+            // So little that most refreshes write files before they end, and publish more than once.
+            world.limits = RefreshLimits { rows: 100, letters: 20 };
+        }
         let (acknowledged, shown, counted) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
-        History { world: World::new().await, random, next_record: 0, acknowledged, shown, counted }.run().await;
+        History { world, random, next_record: 0, acknowledged, shown, counted }.run().await;
     });
 }
 

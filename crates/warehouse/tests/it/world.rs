@@ -14,7 +14,7 @@ use tidemill_clock::{Clock, ManualClock, SimulatedDisk, SystemRandom, Timestamp}
 use tidemill_iam::{AccessKey, Account, Iam, NewPolicy, NewRole};
 use tidemill_stream::{Batch, Machine, Mode, ReadLimit, Settings, Stream, StreamError, StreamName, Streams, hash_key};
 use tidemill_warehouse::{
-    Cluster, Clusters, Endpoints, NewCluster, Outcome, Roles, Session, SqlError, StorageSettings,
+    Cluster, Clusters, Endpoints, NewCluster, Outcome, RefreshLimits, Roles, Session, SqlError, StorageSettings,
 };
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/reader";
@@ -25,6 +25,8 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     /// How often hot rows are filed and files merged. Mostly never: whoever tests decides when.
     pub flush_interval: Duration,
+    /// What a refresh may hold in memory.
+    pub limits: RefreshLimits,
     control: SqlitePool,
     /// Holds the cluster's catalog; its data files are on the simulated disk.
     dir: TempDir,
@@ -65,6 +67,7 @@ impl World {
         Self {
             disk: SimulatedDisk::default(),
             flush_interval: Duration::from_secs(1 << 30),
+            limits: RefreshLimits::default(),
             clock: Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000))),
             control: options.connect("sqlite::memory:").await.unwrap(),
             dir: dir.unwrap(),
@@ -85,7 +88,8 @@ impl World {
         let key = AccessKey { id: "AKIDEXAMPLE".into(), secret: "secret".into() };
         let iam = Arc::new(Iam::open(self.control.clone(), account, key, clock, random).await?);
         let streams = Streams::open(self.control.clone(), "/streams".into(), machine.clone(), Duration::ZERO).await?;
-        let storage = StorageSettings { history: Duration::ZERO, flush_interval: self.flush_interval };
+        let storage =
+            StorageSettings { history: Duration::ZERO, flush_interval: self.flush_interval, refresh: self.limits };
         let (dir, endpoints) = (self.dir.path().to_owned(), Arc::new(NoEndpoints));
         let open = Clusters::open(
             self.control.clone(),
