@@ -1,10 +1,12 @@
 //! A month of a trickle of records, simulated fast: files stay few by themselves, and nothing is lost over it.
+//!
+//! `TIDEMILL_DAYS=n` makes it shorter.
 
 use std::time::Duration;
 
 use crate::world::World;
 
-const MINUTES: u64 = 30 * 24 * 60;
+const DAYS: u64 = 30;
 /// Five a second.
 const RECORDS_A_MINUTE: u64 = 300;
 /// More files than this would slow queries down.
@@ -22,8 +24,9 @@ CREATE MATERIALIZED VIEW plain SORTKEY(arrival) AS SELECT approximate_arrival_ti
   from_varbyte(kinesis_data, 'utf-8')::bigint AS number FROM e.s;
 CREATE MATERIALIZED VIEW grouped AS SELECT partition_key AS key, count(*) AS n FROM e.s GROUP BY 1";
     process.sql(views).await.unwrap();
-    let mut most = 0;
-    for minute in 0..MINUTES {
+    let days = std::env::var("TIDEMILL_DAYS").map_or(DAYS, |days| days.parse().expect("a number of days"));
+    let (minutes, mut most) = (days * 24 * 60, 0);
+    for minute in 0..minutes {
         let first = minute * RECORDS_A_MINUTE;
         let record = |number: u64| (format!("k{}", number % 10), number.to_string());
         process.put(&(first..first + RECORDS_A_MINUTE).map(record).collect::<Vec<_>>()).await.unwrap();
@@ -31,7 +34,7 @@ CREATE MATERIALIZED VIEW grouped AS SELECT partition_key AS key, count(*) AS n F
         world.clock.advance(Duration::from_secs(60));
         most = most.max(files(&world, "plain")).max(files(&world, "grouped"));
     }
-    let count = MINUTES * RECORDS_A_MINUTE;
+    let count = minutes * RECORDS_A_MINUTE;
     let whole = "SELECT count(*), count(DISTINCT number), min(number), max(number) FROM plain";
     let wanted = [count, count, 0, count - 1].map(|number| number.to_string());
     assert_eq!(process.sql(whole).await.unwrap(), [wanted]);

@@ -25,6 +25,7 @@ CREATE MATERIALIZED VIEW plain SORTKEY(key) AS
   SELECT partition_key AS key, sequence_number AS number, from_varbyte(kinesis_data, 'utf-8') AS data FROM e.s;
 CREATE MATERIALIZED VIEW grouped AS SELECT partition_key AS key, count(*) AS n, max(sequence_number) AS last FROM e.s GROUP BY 1;
 CREATE MATERIALIZED VIEW parsed AS SELECT sequence_number AS number, from_varbyte(kinesis_data, 'utf-8')::int AS n FROM e.s;
+CREATE MATERIALIZED VIEW picked AS SELECT sequence_number AS number FROM e.s WHERE partition_key = 'k0';
 CREATE MATERIALIZED VIEW filtered AS SELECT number, data FROM plain WHERE key <> 'k0';
 CREATE MATERIALIZED VIEW live AUTO REFRESH YES AS SELECT key, count(*) AS n, max(number) AS last FROM plain GROUP BY key";
 
@@ -105,6 +106,13 @@ impl History {
         process.sql("REFRESH MATERIALIZED VIEW plain; REFRESH MATERIALIZED VIEW grouped").await.unwrap();
         self.shown = rows(&mut process).await;
         assert_eq!(self.shown, process.records().await.into_iter().collect());
+        process.sql("REFRESH MATERIALIZED VIEW picked").await.unwrap();
+        let picked = process.sql("SELECT number FROM picked ORDER BY 1").await.unwrap().concat();
+        let is_picked = |row: &&Kept| row.key == "k0";
+        let mut wanted: Vec<String> =
+            self.shown.iter().filter(is_picked).map(|row| row.sequence_number.clone()).collect();
+        wanted.sort();
+        assert_eq!(picked, wanted);
         process.sql("REFRESH MATERIALIZED VIEW filtered CASCADE").await.unwrap();
         let filtered = process.sql("SELECT number FROM filtered ORDER BY 1").await.unwrap().concat();
         let wanted: Vec<String> =
@@ -163,8 +171,14 @@ impl History {
                 }
             }
             8 => {
-                if self.sql(process, "REFRESH MATERIALIZED VIEW filtered").await {
+                let cascade = self.random.random();
+                let refresh = format!("REFRESH MATERIALIZED VIEW filtered{}", if cascade { " CASCADE" } else { "" });
+                if self.sql(process, &refresh).await {
                     let rows = rows(process).await;
+                    if cascade {
+                        assert_eq!(rows, process.records().await.into_iter().collect(), "a cascade is not complete");
+                        self.shown.clone_from(&rows);
+                    }
                     let filtered = process.sql("SELECT number FROM filtered ORDER BY 1").await.unwrap().concat();
                     let wanted: Vec<String> =
                         rows.iter().filter(|row| row.key != "k0").map(|row| row.sequence_number.clone()).collect();
@@ -172,7 +186,7 @@ impl History {
                 }
             }
             9 => drop(self.sql(process, "ANALYZE").await),
-            10 => drop(self.sql(process, "REFRESH MATERIALIZED VIEW live").await),
+            10 => drop(self.sql(process, "REFRESH MATERIALIZED VIEW live; REFRESH MATERIALIZED VIEW picked").await),
             11 => {
                 if self.sql(process, "REFRESH MATERIALIZED VIEW parsed").await {
                     let (rows, letters) = parsed(process).await;
