@@ -99,7 +99,7 @@ impl Views {
                 if relation.streaming().is_some() {
                     self.flush(relation.id).await?;
                 } else if relation.derived().is_some_and(|view| view.auto_refresh) {
-                    // A view is younger than its bases, so turns are taken in the order of age.
+                    // A view is younger than its bases, so turns are taken in the order of age, the youngest first.
                     self.refresh_derived(relation.id).await?;
                 }
             }
