@@ -94,10 +94,27 @@ def test_what_redshift_refuses_over_a_stream_is_refused(lab, sql):
         (f"SELECT row_number() OVER (ORDER BY sequence_number) FROM {stream}", "window function"),
         (f"SELECT partition_key FROM {stream} UNION ALL SELECT partition_key FROM {stream}", "exactly one stream"),
         (f"SELECT partition_key FROM {stream} WHERE partition_key IN (SELECT 'a')", "subquery"),
-        (f"SELECT getdate() AS now, partition_key FROM {stream}", "mutable function getdate"),
+        (f"SELECT getdate() AS now, partition_key FROM {stream}", "mutable function"),
+        (f"SELECT partition_key FROM {stream} WHERE partition_key = current_user", "current_user, which depends on who asks"),
     ):
         error = failed(sql, f"CREATE MATERIALIZED VIEW refused AS {query}")
         assert error.sqlstate == "0A000" and reason in str(error), (query, error)
+
+
+def test_a_view_with_the_time_is_computed_anew_at_each_refresh(sql):
+    sql.execute("CREATE TABLE visits (visit int, at timestamp)")
+    sql.execute("INSERT INTO visits VALUES (1, '2020-01-01'), (2, '2999-01-01')")
+    query = "SELECT visit, getdate() AS seen, current_date AS today FROM visits WHERE at < sysdate"
+    sql.execute(f"CREATE MATERIALIZED VIEW past AS {query}")
+    before = value(sql, "SELECT max(seen) FROM past")
+    assert rows(sql, "SELECT visit, today = current_date FROM past") == [(1, True)]
+    assert value(sql, "SELECT state FROM svv_mv_info WHERE name = 'past'") == 0
+    becomes(sql, "SELECT getdate() > max(seen) FROM past", [(True,)])
+    sql.execute("REFRESH MATERIALIZED VIEW past")
+    assert value(sql, "SELECT min(seen) FROM past") > before
+    for refused in (f"CREATE MATERIALIZED VIEW itself AUTO REFRESH YES AS {query}", "ALTER MATERIALIZED VIEW past AUTO REFRESH YES"):
+        error = failed(sql, refused)
+        assert error.sqlstate == "0A000" and "mutable function cannot refresh itself" in str(error)
 
 
 def test_rows_purged_from_a_view_do_not_come_back(lab, sql):

@@ -53,7 +53,12 @@ impl Cluster {
             found(&store, admin).await?;
         }
         let engine = Engine::new(machine.disk)?;
-        let compiler = ViewCompiler { store: Arc::clone(&store), engine: engine.clone(), roles: roles.clone() };
+        let compiler = ViewCompiler {
+            store: Arc::clone(&store),
+            engine: engine.clone(),
+            roles: roles.clone(),
+            clock: Arc::clone(&clock),
+        };
         let planner = engine.scanner();
         let (for_views, clock_for_views) = (Arc::clone(&store), Arc::clone(&clock));
         let compiler = Box::new(compiler);
@@ -142,6 +147,7 @@ struct ViewCompiler {
     store: Arc<Store>,
     engine: Engine,
     roles: RoleChecker,
+    clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
@@ -152,7 +158,7 @@ impl Compiler for ViewCompiler {
         let purpose = Purpose::Definition(Arc::clone(&self.roles.streams));
         let catalog = StatementCatalog::new(self.store.read_view(), purpose, None);
         let planner = self.engine.planner(Arc::new(catalog), &relation.schema);
-        let plan = plan_definition(&planner, query).await?;
-        ViewPlan::new(planner, plan)
+        let definition = plan_definition(&planner, query, self.clock.now().micros()).await?;
+        ViewPlan::new(planner, definition)
     }
 }

@@ -26,6 +26,11 @@ pub(crate) fn cast_to(value: Expr, to: SqlType) -> Expr {
     ScalarUDF::from(Cast { to, signature: Signature::any(1, Volatility::Immutable) }).call(vec![value])
 }
 
+/// What a function casts its argument to, if it is a cast.
+pub(crate) fn cast_target(function: &ScalarUDF) -> Option<SqlType> {
+    function.inner().downcast_ref::<Cast>().map(|cast| cast.to)
+}
+
 /// Converts values that are stored into a column: what does not fit is an error, except blanks at the end.
 pub(crate) fn assign(values: &ArrayRef, from: SqlType, to: SqlType) -> Result<ArrayRef> {
     let (SqlType::Varchar(length) | SqlType::Char(length)) = to else { return cast(values, from, to) };
@@ -277,7 +282,7 @@ fn booleans(texts: &StringViewArray) -> Result<ArrayRef> {
 
 /// SUPER to a scalar: a string without its quotes; an object, an array or a value that does not fit gives NULL
 /// (Redshift: `cast_super_null_on_error`).
-fn from_super(documents: &StringViewArray, to: SqlType) -> Result<ArrayRef> {
+pub(super) fn from_super(documents: &StringViewArray, to: SqlType) -> Result<ArrayRef> {
     let texts = || documents.iter().map(|json| json.and_then(scalar_text));
     match to {
         SqlType::Varchar(length) | SqlType::Char(length) => Ok(cut(&texts().collect(), length as usize)),

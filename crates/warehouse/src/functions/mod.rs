@@ -11,22 +11,26 @@ mod path;
 mod path_tree;
 mod shredded;
 mod single_value;
+mod spelling;
 mod sum;
 mod super_value;
 mod template;
+mod unscaled;
 
 use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 pub(crate) use average::average;
-pub(crate) use cast::{assign, cast_to};
+pub(crate) use cast::{assign, cast_target, cast_to};
 pub(crate) use function::Function;
 pub(crate) use json::{CAN_JSON_PARSE, EXTRACT_PATH_TEXT, JSON_PARSE, parse_known_json};
 pub(crate) use path::{Form, JsonPath, JsonPaths, PathField, extract};
-pub(crate) use shredded::ShreddedPaths;
+pub(crate) use shredded::{ShreddedPath, ShreddedPaths};
 use single_value::single_value;
+pub(crate) use spelling::Spelling;
 pub(crate) use super_value::{SUPER_GET, Step, navigate};
+pub(crate) use unscaled::{UNSCALED_DIGITS, scaled, unscaled};
 
 /// All scalar functions of this module.
 pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {

@@ -13,28 +13,41 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::cast::from_super;
 use super::path_tree::PathTree;
 use super::super_value::Step;
 use crate::error::{ErrorKind, SqlError};
 use crate::types::{MAX_VARCHAR, SqlType};
 
 /// What to take and how to show it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct JsonPath {
     pub(crate) steps: Vec<Step>,
     pub(crate) form: Form,
 }
 
 /// How a value is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Form {
     /// A string without its quotes, JSON null as NULL (Redshift: JSON_EXTRACT_PATH_TEXT).
     Text,
     /// JSON (Redshift: SUPER navigation).
     Json,
+    /// A value of this type, or NULL (Redshift: a cast of SUPER).
+    Cast(SqlType),
 }
 
-/// Takes several paths out of one JSON text: a struct of texts, one field a path.
+impl Form {
+    pub(super) fn sql_type(self) -> SqlType {
+        match self {
+            Self::Text => SqlType::Varchar(MAX_VARCHAR),
+            Self::Json => SqlType::Super,
+            Self::Cast(to) => to,
+        }
+    }
+}
+
+/// Takes several paths out of one JSON text: a struct, one field a path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct JsonPaths {
     paths: Vec<JsonPath>,
@@ -54,13 +67,13 @@ impl JsonPaths {
     }
 
     fn fields(&self) -> Fields {
-        path_fields(self.paths.len())
+        path_fields(self.paths.iter().map(|path| path.form.sql_type().arrow()))
     }
 }
 
-/// The fields of a struct of the values of `count` paths.
-pub(super) fn path_fields(count: usize) -> Fields {
-    (0..count).map(|index| Field::new(format!("path_{index}"), DataType::Utf8View, true)).collect()
+/// The fields of a struct of the values of paths.
+pub(super) fn path_fields(types: impl Iterator<Item = DataType>) -> Fields {
+    types.enumerate().map(|(index, data_type)| Field::new(format!("path_{index}"), data_type, true)).collect()
 }
 
 /// The values of one path in what [`JsonPaths`] gives. It is not the engine's access to a field of a struct, because the engine
@@ -89,15 +102,11 @@ impl ScalarUDFImpl for PathField {
     }
 
     fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8View)
+        Ok(self.form.sql_type().arrow())
     }
 
     fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let sql_type = match self.form {
-            Form::Text => SqlType::Varchar(MAX_VARCHAR),
-            Form::Json => SqlType::Super,
-        };
-        Ok(sql_type.field_ref(self.name()))
+        Ok(self.form.sql_type().field_ref(self.name()))
     }
 
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
@@ -164,16 +173,19 @@ pub(crate) fn extract(json: &StringViewArray, paths: &[JsonPath], null_if_invali
             return Err(invalid_json(text));
         }
     }
-    Ok(columns.into_iter().map(Column::finish).collect())
+    columns.into_iter().map(Column::finish).collect()
 }
 
-/// JSON values in the form of texts.
-pub(super) fn shown(values: &StringViewArray) -> Result<ArrayRef> {
-    let mut texts = Column::new(values, Form::Text);
-    for (row, value) in values.iter().enumerate() {
-        texts.append(values, row, value)?;
+/// JSON values in another form.
+pub(super) fn shown(values: &StringViewArray, form: Form) -> Result<ArrayRef> {
+    if form == Form::Json {
+        return Ok(Arc::new(values.clone()));
     }
-    Ok(texts.finish())
+    let mut shown = Column::new(values, form);
+    for (row, value) in values.iter().enumerate() {
+        shown.append(values, row, value)?;
+    }
+    shown.finish()
 }
 
 /// The error for text that is no JSON.
@@ -184,7 +196,7 @@ pub(super) fn invalid_json(text: &str) -> DataFusionError {
         .into_engine()
 }
 
-/// The texts of one path.
+/// The values of one path, as texts until they are all there.
 struct Column {
     form: Form,
     texts: StringViewBuilder,
@@ -210,7 +222,7 @@ impl Column {
             return Ok(());
         };
         match self.form {
-            Form::Json => self.append_slice(json, row, raw),
+            Form::Json | Form::Cast(_) => self.append_slice(json, row, raw),
             Form::Text if raw == "null" => {
                 self.texts.append_null();
                 Ok(())
@@ -240,8 +252,12 @@ impl Column {
         Ok(self.texts.try_append_view(self.blocks[block as usize], start + offset as u32, part.len() as u32)?)
     }
 
-    fn finish(mut self) -> ArrayRef {
-        Arc::new(self.texts.finish())
+    fn finish(mut self) -> Result<ArrayRef> {
+        let texts = self.texts.finish();
+        match self.form {
+            Form::Text | Form::Json => Ok(Arc::new(texts)),
+            Form::Cast(to) => from_super(&texts, to),
+        }
     }
 }
 

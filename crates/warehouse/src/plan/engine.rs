@@ -18,6 +18,7 @@ use super::averages::RedshiftAverages;
 use super::casts::RedshiftCasts;
 use super::fuse::FuseJsonPaths;
 use super::known_json::TrustKnownJson;
+use super::narrow_groups::NarrowGroups;
 use super::super_planner::SuperNavigation;
 use super::type_planner::RedshiftTypes;
 use crate::error::Result;
@@ -63,6 +64,7 @@ impl Engine {
             .with_analyzer_rules(analyzer_rules)
             .with_optimizer_rule(Arc::new(TrustKnownJson))
             .with_optimizer_rule(Arc::new(FuseJsonPaths))
+            .with_optimizer_rule(Arc::new(NarrowGroups))
             .build();
         for function in functions::scalar_functions().into_iter().chain(system::functions()) {
             state.register_udf(function)?;

@@ -1,6 +1,6 @@
 //! Several paths into one JSON text are taken in one pass.
 //!
-//! `json_extract_path_text(x, 'a')`, `json_extract_path_text(x, 'b')` and `payload.c.d` of one plan node, where
+//! `json_extract_path_text(x, 'a')`, `json_extract_path_text(x, 'b')`, `payload.c.d` and `payload.e::int` of one plan node, where
 //! two or more have the same text, become fields of one `json_paths(x)` in a projection below the node. A single path into a
 //! column becomes one, too: the projection goes into the scan, which may have the path as a column of the file.
 
@@ -11,7 +11,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Operator, 
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-use crate::functions::{EXTRACT_PATH_TEXT, Form, JsonPath, JsonPaths, PathField, SUPER_GET, Step};
+use crate::functions::{EXTRACT_PATH_TEXT, Form, JsonPath, JsonPaths, PathField, SUPER_GET, Step, cast_target};
 
 #[derive(Debug)]
 pub(super) struct FuseJsonPaths;
@@ -144,7 +144,12 @@ fn path_of(expr: &Expr) -> Option<(&Expr, JsonPath, bool)> {
             steps.reverse();
             Some((text, JsonPath { steps, form: Form::Json }, true))
         }
-        _ => None,
+        _ => {
+            let to = cast_target(&call.func)?;
+            let (text, path, null_if_invalid) = path_of(call.args.first()?)?;
+            // A cast of SUPER never fails; one of a text may, and is left where it is.
+            (path.form == Form::Json).then_some((text, JsonPath { form: Form::Cast(to), ..path }, null_if_invalid))
+        }
     }
 }
 

@@ -3,14 +3,17 @@
 mod averages;
 mod casts;
 mod catalog;
+mod definition;
 mod engine;
 mod fuse;
 mod known_json;
+mod narrow_groups;
 mod rewrite;
 mod super_planner;
 mod type_planner;
 
 pub(crate) use catalog::{DATABASE, Purpose, StatementCatalog};
+pub(crate) use definition::{Definition, plan_definition};
 pub(crate) use engine::Engine;
 pub use rewrite::Parameter;
-pub(crate) use rewrite::{SessionValues, bind_parameters, plan_definition, prepare_query};
+pub(crate) use rewrite::{SessionValues, bind_parameters, prepare_query};

@@ -2,13 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::execution::context::SessionState;
-use datafusion::logical_expr::LogicalPlan;
-use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, JsonPathElem, ObjectName, Query, SelectItem, SetExpr, Statement, Subscript, TableFactor,
-    Value, Visit, VisitMut, Visitor, VisitorMut,
+    FunctionArguments, Ident, JsonPathElem, ObjectName, Query, SelectItem, SetExpr, Subscript, TableFactor, Value,
+    VisitMut, VisitorMut,
 };
 
 use crate::error::{ErrorKind, Result, SqlError};
@@ -33,76 +30,6 @@ pub(crate) fn prepare_query(query: &mut Query, values: &SessionValues) {
     name_outputs(query);
     // Never breaks off.
     let _ = query.visit(&mut Prepare { values });
-}
-
-/// Plans the query that defines a view, over leaves and analyzed.
-pub(crate) async fn plan_definition(planner: &SessionState, mut query: Query) -> Result<LogicalPlan> {
-    refuse_mutable(&query)?;
-    spell_out_paths(&mut query);
-    name_outputs(&mut query);
-    let statement = EngineStatement::Statement(Box::new(Statement::Query(Box::new(query))));
-    let plan = planner.statement_to_plan(statement).await?;
-    Ok(planner.analyzer().execute_and_check(plan, planner.config_options(), |_, _| {})?)
-}
-
-/// Functions whose value changes between two calls or two users: a view with them would depend on when it was refreshed.
-const MUTABLE: [&str; 17] = [
-    "current_database",
-    "current_date",
-    "current_schema",
-    "current_schemas",
-    "current_time",
-    "current_timestamp",
-    "current_user",
-    "current_user_id",
-    "getdate",
-    "now",
-    "pg_backend_pid",
-    "random",
-    "session_user",
-    "sysdate",
-    "timeofday",
-    "user",
-    "version",
-];
-
-/// Those that are called without parentheses; no column has such a name.
-const WORDS: [&str; 8] = [
-    "current_date",
-    "current_time",
-    "current_timestamp",
-    "current_user",
-    "current_user_id",
-    "session_user",
-    "sysdate",
-    "user",
-];
-
-fn refuse_mutable(query: &Query) -> Result<()> {
-    struct Finder;
-    impl Visitor for Finder {
-        type Break = String;
-        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<String> {
-            let is_word = |ident: &&Ident| WORDS.contains(&ident.value.as_str()) && ident.quote_style.is_none();
-            let name = match expr {
-                Expr::Function(function) => function.name.0.last().and_then(|part| part.as_ident()),
-                Expr::Identifier(ident) => Some(ident).filter(is_word),
-                _ => None,
-            };
-            match name {
-                Some(name) if MUTABLE.contains(&name.value.to_lowercase().as_str()) => {
-                    ControlFlow::Break(name.value.to_lowercase())
-                }
-                _ => ControlFlow::Continue(()),
-            }
-        }
-    }
-    match Visit::visit(query, &mut Finder) {
-        ControlFlow::Break(name) => {
-            Err(SqlError::unsupported(format!("a materialized view cannot call the mutable function {name}")))
-        }
-        ControlFlow::Continue(()) => Ok(()),
-    }
 }
 
 /// Writes PartiQL paths (`payload.items[0].price`) as the field accesses that the planner knows.
@@ -163,12 +90,7 @@ impl VisitorMut for Prepare<'_> {
 impl Prepare<'_> {
     fn session_value(&self, function: &Function) -> Option<Expr> {
         let name = function.name.0.last()?.as_ident()?.value.to_lowercase();
-        let is_empty = match &function.args {
-            FunctionArguments::None => true,
-            FunctionArguments::List(list) => list.args.is_empty(),
-            FunctionArguments::Subquery(_) => false,
-        };
-        if !is_empty {
+        if !has_no_arguments(function) {
             return None;
         }
         match name.as_str() {
@@ -176,7 +98,6 @@ impl Prepare<'_> {
             "current_schema" => Some(text(&self.values.schema)),
             "version" => Some(text(&self.values.version)),
             "pg_backend_pid" => Some(number(i64::from(self.values.backend))),
-            "getdate" | "now" => Some(time(self.values.now / 1_000_000 * 1_000_000, name == "now")),
             _ => self.session_word(&name),
         }
     }
@@ -184,9 +105,28 @@ impl Prepare<'_> {
     fn session_word(&self, word: &str) -> Option<Expr> {
         match word {
             "current_user" | "session_user" | "user" | "current_user_id" => Some(text(&self.values.user)),
-            "sysdate" => Some(time(self.values.now, false)),
-            _ => None,
+            _ => time_value(word, self.values.now),
         }
+    }
+}
+
+pub(super) fn has_no_arguments(function: &Function) -> bool {
+    match &function.args {
+        FunctionArguments::None => true,
+        FunctionArguments::List(list) => list.args.is_empty(),
+        FunctionArguments::Subquery(_) => false,
+    }
+}
+
+/// What a function of the time gives at `now`, in microseconds since the epoch.
+pub(super) fn time_value(name: &str, now: i64) -> Option<Expr> {
+    const SECOND: i64 = 1_000_000;
+    match name {
+        "sysdate" => Some(time(now, false)),
+        "getdate" => Some(time(now / SECOND * SECOND, false)),
+        "now" | "current_timestamp" => Some(time(now / SECOND * SECOND, true)),
+        "current_date" => Some(cast(time(now, false), DataType::Date)),
+        _ => None,
     }
 }
 
@@ -318,13 +258,11 @@ fn time(micros: i64, with_zone: bool) -> Expr {
     use datafusion::sql::sqlparser::ast::TimezoneInfo;
     let time = chrono::DateTime::from_timestamp_micros(micros).unwrap_or_default();
     let zone = if with_zone { TimezoneInfo::WithTimeZone } else { TimezoneInfo::None };
-    Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(text(&time.format("%Y-%m-%d %H:%M:%S%.6f").to_string())),
-        data_type: DataType::Timestamp(None, zone),
-        array: false,
-        format: None,
-    }
+    cast(text(&time.format("%Y-%m-%d %H:%M:%S%.6f").to_string()), DataType::Timestamp(None, zone))
+}
+
+fn cast(expr: Expr, data_type: DataType) -> Expr {
+    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
 fn call(name: &str, argument: Expr) -> Expr {

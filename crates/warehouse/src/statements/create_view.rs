@@ -17,11 +17,12 @@ pub(super) async fn run(session: &mut Session, create: &CreateMaterializedView) 
     qualify(&mut query, &session.settings.schema());
     // What is planned is what is kept, so that the view means the same when it is read again.
     let query = query.to_string();
-    let plan = plan_definition(&planner, parse_query(&query)?).await?;
-    let columns = columns_of(plan.schema());
+    let now = session.cluster.clock.now().micros();
+    let definition = plan_definition(&planner, parse_query(&query)?, now).await?;
+    let columns = columns_of(definition.plan.schema());
     let layout = layout(create, &columns)?;
-    let source = stream_source(&plan)?;
-    let plan = ViewPlan::new(planner, plan)?;
+    let source = stream_source(&definition.plan)?;
+    let plan = ViewPlan::new(planner, definition)?;
     let kind = match &source {
         Some(source) => RelationKind::Streaming(streaming(session, create, source, query, &plan).await?),
         None => RelationKind::Derived(derived(session, create, query, &plan).await?),
@@ -86,6 +87,9 @@ async fn derived(
             "a materialized view over tables can be created only before other changes of its transaction",
         ));
     }
+    if create.auto_refresh {
+        refuse_mutable(&plan)?;
+    }
     let base = |base: &std::sync::Arc<Relation>| Base { relation: base.id, next_row_id: 0, rewrites: 0 };
     let view = DerivedView {
         definition: create.text.clone(),
@@ -99,6 +103,14 @@ async fn derived(
     session.cluster.views.store_bases(&view).await?;
     session.renew_view();
     Ok(view)
+}
+
+/// Fails for a view whose rows change by themselves, which nothing could tell automatic refresh of.
+pub(super) fn refuse_mutable(plan: &ViewPlan) -> Result<()> {
+    match plan.is_mutable {
+        true => Err(SqlError::unsupported("a materialized view that calls a mutable function cannot refresh itself")),
+        false => Ok(()),
+    }
 }
 
 /// The removal of the view that OR REPLACE replaces.

@@ -33,7 +33,12 @@ pub(super) async fn run(session: &mut Session, refresh: &RefreshMaterializedView
 pub(super) async fn alter(session: &mut Session, alter: &AlterMaterializedView) -> Result<Outcome> {
     let relation = owned_view(session, &alter.name)?;
     let change = match &alter.action {
-        AlterViewAction::AutoRefresh(on) => Change::SetAutoRefresh { relation: relation.id, on: *on },
+        AlterViewAction::AutoRefresh(on) => {
+            if *on {
+                super::create_view::refuse_mutable(&*session.cluster.views.plan_of(&relation).await?)?;
+            }
+            Change::SetAutoRefresh { relation: relation.id, on: *on }
+        }
         AlterViewAction::Owner(owner) => set_owner(session, &relation, &owner.value)?,
     };
     session.change(vec![change]).await?;

@@ -1,7 +1,7 @@
 //! Rows into the bytes of a Parquet file. Its row groups are encoded side by side.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering as Atomic};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::{
     LexicographicalComparator, SortColumn, concat, concat_batches, interleave_record_batch, lexsort_to_indices,
+    take_record_batch,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
@@ -23,13 +24,15 @@ use parquet::schema::types::ColumnPath;
 
 use super::Column;
 use super::file::ColumnStats;
-use super::shred::{ShreddedPath, shred, worthwhile};
+use super::shred::{Shredding, shred, worthwhile};
 use super::snapshot::arrow_schema;
 use crate::error::Result;
 use crate::types::SqlType;
 
 /// Rows of a row group: the unit that a scan can skip.
 const ROW_GROUP: usize = 128 << 10;
+/// Rows that are looked at to decide how to encode all.
+const SAMPLE: usize = 1000;
 /// Longer texts are no use as bounds, and get no filter for look-ups.
 const LONGEST_TEXT: usize = 128;
 
@@ -42,19 +45,41 @@ pub(super) struct Encoded {
 /// Encodes `rows`, in the order of the columns at `sort`. Blocking.
 pub(super) fn encode(columns: &[Column], sort: &[usize], rows: &[RecordBatch]) -> Result<Encoded> {
     let rows = Sorted::new(arrow_schema(columns), rows, sort)?;
-    let first = rows.group(0)?;
-    let paths = worthwhile(columns, &first);
-    let schema = file_schema(columns, &paths);
+    let sample = sample(&rows.group(0)?)?;
+    let mut shreddings = worthwhile(columns, &sample)?;
+    loop {
+        match encode_with(columns, &rows, &sample, &shreddings)? {
+            Ok(encoded) => return Ok(encoded),
+            // Not all numbers are spelled as in the sample.
+            Err(misspelled) => misspelled.into_iter().for_each(|place| shreddings[place].spelling = None),
+        }
+    }
+}
+
+/// Encodes rows with these shredded columns, or tells which of them have values of another spelling.
+fn encode_with(
+    columns: &[Column],
+    rows: &Sorted<'_>,
+    sample: &RecordBatch,
+    shreddings: &[Shredding],
+) -> Result<Result<Encoded, BTreeSet<usize>>> {
+    let schema = file_schema(columns, shreddings);
+    let samples = sample.columns().iter().cloned().map(Some).chain(shred(shreddings, sample)?);
     let options = ArrowWriterOptions::new()
-        .with_properties(properties(columns, &first)?)
+        .with_properties(properties(&schema, samples)?)
         // Without it a reader would take shredded columns for another kind of text, and copy them.
-        .with_skip_arrow_metadata(paths.is_empty());
+        .with_skip_arrow_metadata(shreddings.is_empty());
     let mut bytes = Vec::new();
     let writer = ArrowWriter::try_new_with_options(&mut bytes, Arc::clone(&schema), options)?;
     let (mut file, writers) = writer.into_serialized_writer()?;
-    let groups = Groups { columns, rows: &rows, paths, schema, writers };
+    let groups = Groups { columns, rows, shreddings, schema, writers };
+    let encoded = groups.encode()?;
+    let misspelled: BTreeSet<usize> = encoded.iter().flat_map(|group| group.misspelled.iter().copied()).collect();
+    if !misspelled.is_empty() {
+        return Ok(Err(misspelled));
+    }
     let mut stats: Vec<ColumnStats> = columns.iter().map(|column| ColumnStats::of_nothing(column.id)).collect();
-    for group in groups.encode()? {
+    for group in encoded {
         let mut row_group = file.next_row_group()?;
         for chunk in group.chunks {
             chunk.append_to_row_group(&mut row_group)?;
@@ -71,7 +96,13 @@ pub(super) fn encode(columns: &[Column], sort: &[usize], rows: &[RecordBatch]) -
             (stats.min, stats.max) = text_bounds(&metadata, &groups.schema, &columns[place].name)?;
         }
     }
-    Ok(Encoded { bytes, stats })
+    Ok(Ok(Encoded { bytes, stats }))
+}
+
+/// Some of the rows, from all over them.
+fn sample(rows: &RecordBatch) -> Result<RecordBatch> {
+    let step = (rows.num_rows() / SAMPLE).max(1);
+    Ok(take_record_batch(rows, &UInt32Array::from_iter_values((0..rows.num_rows() as u32).step_by(step)))?)
 }
 
 /// Whether a column's bounds are those that Parquet notes anyway: comparing texts is the dearest part of encoding them.
@@ -173,7 +204,7 @@ fn is_sorted(keys: &[SortColumn], rows: usize) -> Result<bool> {
 struct Groups<'r> {
     columns: &'r [Column],
     rows: &'r Sorted<'r>,
-    paths: Vec<ShreddedPath>,
+    shreddings: &'r [Shredding],
     schema: SchemaRef,
     writers: ArrowRowGroupWriterFactory,
 }
@@ -182,6 +213,8 @@ struct Groups<'r> {
 struct Group {
     chunks: Vec<ArrowColumnChunk>,
     stats: Vec<ColumnStats>,
+    /// The shredded columns that have values of another spelling; then there is no use for the rest.
+    misspelled: Vec<usize>,
 }
 
 impl Groups<'_> {
@@ -210,10 +243,14 @@ impl Groups<'_> {
 
     fn group(&self, number: usize) -> Result<Group> {
         let rows = self.rows.group(number)?;
-        let shredded = shred(&self.paths, &rows)?;
+        let shredded = shred(self.shreddings, &rows)?;
+        let misspelled: Vec<usize> = (0..shredded.len()).filter(|place| shredded[*place].is_none()).collect();
         let mut chunks = Vec::with_capacity(self.schema.fields().len());
+        if !misspelled.is_empty() {
+            return Ok(Group { chunks, stats: Vec::new(), misspelled });
+        }
         let writers = self.writers.create_column_writers(number)?;
-        let values = rows.columns().iter().chain(&shredded);
+        let values = rows.columns().iter().chain(shredded.iter().flatten());
         for ((field, values), mut writer) in self.schema.fields().iter().zip(values).zip(writers) {
             // No column is nested, so each is one leaf.
             for leaf in compute_leaves(field, values)? {
@@ -222,7 +259,7 @@ impl Groups<'_> {
             chunks.push(writer.close()?);
         }
         let stats = self.columns.iter().zip(rows.columns()).map(|(column, values)| column_stats(column, values));
-        Ok(Group { chunks, stats: stats.collect::<Result<_>>()? })
+        Ok(Group { chunks, stats: stats.collect::<Result<_>>()?, misspelled })
     }
 }
 
@@ -238,23 +275,24 @@ fn column_stats(column: &Column, values: &ArrayRef) -> Result<ColumnStats> {
 }
 
 /// The relation's columns with the field ids by which DuckLake finds them, then the shredded ones.
-fn file_schema(columns: &[Column], paths: &[ShreddedPath]) -> SchemaRef {
+fn file_schema(columns: &[Column], shreddings: &[Shredding]) -> SchemaRef {
     let field = |column: &Column| {
         let id = [("PARQUET:field_id".to_owned(), column.id.to_string())];
         Field::new(&column.name, column.sql_type.arrow(), true).with_metadata(id.into())
     };
-    let shredded = paths.iter().map(|path| SqlType::Super.field(&path.name));
-    Arc::new(Schema::new(columns.iter().map(field).chain(shredded).collect::<Vec<_>>()))
+    Arc::new(Schema::new(columns.iter().map(field).chain(shreddings.iter().map(Shredding::field)).collect::<Vec<_>>()))
 }
 
-fn properties(columns: &[Column], rows: &RecordBatch) -> Result<WriterProperties> {
+/// How to encode columns that have values such as these.
+fn properties(schema: &Schema, samples: impl Iterator<Item = Option<ArrayRef>>) -> Result<WriterProperties> {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_statistics_truncate_length(Some(LONGEST_TEXT));
-    for (column, values) in columns.iter().zip(rows.columns()) {
-        let path = ColumnPath::from(column.name.as_str());
-        let (is_text, are_distinct) = (values.as_string_view_opt().is_some(), are_distinct(values)?);
-        if column.name == "sequence_number" && is_text {
+    for (field, values) in schema.fields().iter().zip(samples) {
+        let Some(values) = values else { continue };
+        let path = ColumnPath::new(vec![field.name().clone()]);
+        let (is_text, are_distinct) = (values.as_string_view_opt().is_some(), are_distinct(&values)?);
+        if field.name() == "sequence_number" && is_text {
             // Each is the one before plus one: all but the last digits are shared.
             properties = properties
                 .set_column_dictionary_enabled(path.clone(), false)
@@ -286,12 +324,11 @@ fn is_integer(data_type: &DataType) -> bool {
     }
 }
 
-/// Whether nearly every value of a column differs from the others, by a sample of them: then a look-up of one is worth a
-/// filter that says which row groups cannot have it.
+/// Whether nearly every value of a sample differs from the others: then a look-up of one is worth a filter that says which
+/// row groups cannot have it.
 fn are_distinct(values: &ArrayRef) -> Result<bool> {
-    const SAMPLE: usize = 1000;
     let (mut seen, mut count) = (HashSet::new(), 0);
-    for row in (0..values.len()).step_by((values.len() / SAMPLE).max(1)) {
+    for row in 0..values.len() {
         let value = ScalarValue::try_from_array(values, row)?;
         if !value.is_null() && value.try_as_str().flatten().is_none_or(|text| text.len() <= LONGEST_TEXT) {
             seen.insert(value);

@@ -1,21 +1,22 @@
 //! Shredded paths: what nearly every value of a SUPER column has at one place is also written as a column of the file, so that
 //! a query of a few places need not read the documents.
 //!
-//! A shredded column holds what navigation along its path gives in each row, whatever that is, as JSON text. It has no field
-//! id, so that other readers of the file pass over it, and its name is the path: `["payload","stationID"]`.
+//! A shredded column holds what navigation along its path gives in each row, whatever that is: as JSON text, or as integers if
+//! they are numbers that are all spelled alike. It has no field id, so that other readers of the file pass over it, and its name
+//! is the path and the spelling: `["payload","stationID"]` or `["payload","kWhDelivered"] 2`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, StringViewArray};
+use datafusion::arrow::datatypes::{DataType, Field};
 use sonic_rs::{JsonValueTrait, LazyValue};
 
 use super::Column;
 use crate::error::Result;
-use crate::functions::{Form, JsonPath, Step, extract};
+use crate::functions::{Form, JsonPath, Spelling, Step, extract};
 use crate::types::SqlType;
 
-/// Documents that are looked at.
-const SAMPLE: usize = 1000;
 /// The part of them, in percent, that has a scalar at a path that is worth a column.
 const NEARLY_ALL: usize = 90;
 /// Shredded columns of one column, the length of a value on the average, and how deep a path goes, at most.
@@ -26,18 +27,38 @@ const DEEPEST: usize = 4;
 const MOST_MEMBERS: usize = 256;
 const MOST_CANDIDATES: usize = 4096;
 
-/// A path into a SUPER column.
+/// A path into a SUPER column that has a column in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ShreddedPath {
-    /// The place of the column in its relation.
+pub(super) struct Shredding {
+    /// The place of the SUPER column in its relation.
     column: usize,
-    keys: Vec<String>,
-    /// The name of the shredded column.
-    pub(super) name: String,
+    path: JsonPath,
+    /// The path as a part of the column's name.
+    name: String,
+    /// How all numbers are spelled; none if values are kept as text.
+    pub(super) spelling: Option<Spelling>,
 }
 
-/// The name of the shredded column for a path into the column `column`; none if it is not one of keys.
-pub(super) fn shredded_name(column: &str, steps: &[Step]) -> Option<String> {
+impl Shredding {
+    /// The shredded column as the file has it.
+    pub(super) fn field(&self) -> Field {
+        match self.spelling {
+            None => SqlType::Super.field(&self.name),
+            Some(spelling) => Field::new(format!("{} {spelling}", self.name), DataType::Int64, true),
+        }
+    }
+
+    /// What is kept of JSON values; none if one is not spelled as it should be.
+    fn kept(&self, values: ArrayRef) -> Option<ArrayRef> {
+        match self.spelling {
+            None => Some(values),
+            Some(spelling) => Some(Arc::new(spelling.read(values.as_string_view())?)),
+        }
+    }
+}
+
+/// The name of a path into the column `column`; none if it is not one of keys.
+pub(super) fn path_name(column: &str, steps: &[Step]) -> Option<String> {
     let mut names = vec![column];
     for step in steps {
         match step {
@@ -48,39 +69,49 @@ pub(super) fn shredded_name(column: &str, steps: &[Step]) -> Option<String> {
     sonic_rs::to_string(&names).ok()
 }
 
-/// The paths that are worth a column in a file that starts with `rows`.
-pub(super) fn worthwhile(columns: &[Column], rows: &RecordBatch) -> Vec<ShreddedPath> {
-    let mut paths = Vec::new();
-    for (place, (column, values)) in columns.iter().zip(rows.columns()).enumerate() {
-        if column.sql_type == SqlType::Super {
-            for keys in common_paths(values.as_string_view()) {
-                let steps: Vec<Step> = keys.iter().cloned().map(Step::Key).collect();
-                if let Some(name) = shredded_name(&column.name, &steps) {
-                    paths.push(ShreddedPath { column: place, keys, name });
-                }
+/// How the values of a column of a file are kept if it is the shredded one for a path: as numbers of a spelling, or as text.
+pub(super) fn is_shredding(column: &str, path_name: &str) -> Option<Option<Spelling>> {
+    match column.strip_prefix(path_name)? {
+        "" => Some(None),
+        rest => Spelling::parse(rest.strip_prefix(' ')?).map(Some),
+    }
+}
+
+/// The paths that are worth a column in a file with rows such as those of `sample`.
+pub(super) fn worthwhile(columns: &[Column], sample: &RecordBatch) -> Result<Vec<Shredding>> {
+    let mut shreddings = Vec::new();
+    for (place, (column, values)) in columns.iter().zip(sample.columns()).enumerate() {
+        if column.sql_type != SqlType::Super {
+            continue;
+        }
+        for keys in common_paths(values.as_string_view()) {
+            let path = JsonPath { steps: keys.into_iter().map(Step::Key).collect(), form: Form::Json };
+            if let Some(name) = path_name(&column.name, &path.steps) {
+                shreddings.push(Shredding { column: place, path, name, spelling: None });
             }
         }
     }
-    paths
+    for (place, values) in shred(&shreddings, sample)?.into_iter().enumerate() {
+        shreddings[place].spelling = values.and_then(|values| Spelling::of(values.as_string_view()));
+    }
+    Ok(shreddings)
 }
 
-/// The shredded columns of `rows`, in the order of `paths`.
-pub(super) fn shred(paths: &[ShreddedPath], rows: &RecordBatch) -> Result<Vec<ArrayRef>> {
-    let mut shredded = Vec::with_capacity(paths.len());
-    for group in paths.chunk_by(|one, next| one.column == next.column) {
-        let steps = |path: &ShreddedPath| path.keys.iter().cloned().map(Step::Key).collect();
-        let wanted: Vec<JsonPath> =
-            group.iter().map(|path| JsonPath { steps: steps(path), form: Form::Json }).collect();
-        shredded.extend(extract(rows.column(group[0].column).as_string_view(), &wanted, true)?);
+/// The shredded columns of `rows`, in the order of `shreddings`; none for one that has a value of another spelling.
+pub(super) fn shred(shreddings: &[Shredding], rows: &RecordBatch) -> Result<Vec<Option<ArrayRef>>> {
+    let mut shredded = Vec::with_capacity(shreddings.len());
+    for group in shreddings.chunk_by(|one, next| one.column == next.column) {
+        let paths: Vec<JsonPath> = group.iter().map(|shredding| shredding.path.clone()).collect();
+        let values = extract(rows.column(group[0].column).as_string_view(), &paths, true)?;
+        shredded.extend(group.iter().zip(values).map(|(shredding, values)| shredding.kept(values)));
     }
     Ok(shredded)
 }
 
-/// The paths at which nearly all of a sample of the documents have a short scalar.
+/// The paths at which nearly all of the documents have a short scalar.
 fn common_paths(documents: &StringViewArray) -> Vec<Vec<String>> {
-    let sample = documents.iter().step_by((documents.len() / SAMPLE).max(1)).flatten();
     let (mut seen, mut count) = (Seen::default(), 0);
-    for document in sample {
+    for document in documents.iter().flatten() {
         count += 1;
         seen.note(document, &mut Vec::new(), &mut { MOST_MEMBERS });
     }

@@ -9,6 +9,7 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, Result, Statistics, project_schema};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -92,12 +93,16 @@ impl StoredTable {
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let (url, runtime) = (ObjectStoreUrl::parse(super::object_store::URL)?, state.runtime_env());
+        // Files never change, so what is known of one may be kept.
+        let (store, cache) = (runtime.object_store(&url)?, runtime.cache_manager.get_file_metadata_cache());
         // Filters move into the scan by themselves.
         let source = ParquetSource::new(Arc::clone(&self.schema))
+            .with_parquet_file_reader_factory(Arc::new(CachedParquetFileReaderFactory::new(store, cache)))
             .with_table_parquet_options(state.default_table_options().parquet);
         let files: FileGroup = self.files.iter().map(|file| self.file(file)).collect::<Vec<_>>().into();
         let groups = files.split_files(state.config().target_partitions());
-        let config = FileScanConfigBuilder::new(ObjectStoreUrl::parse(super::object_store::URL)?, Arc::new(source))
+        let config = FileScanConfigBuilder::new(url, Arc::new(source))
             .with_file_groups(groups)
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)

@@ -53,18 +53,18 @@ impl Views {
         read: &ReadView,
         relation: &Relation,
     ) -> Result<(Option<Change>, Refreshed)> {
-        let running = self.running(relation.id);
+        let (running, plan) = (self.running(relation.id), self.plans.of(relation).await?);
         let view = self.with_bases(relation).await?;
         let reached = reached(read, &view)?;
-        if reached == view.bases {
+        if reached == view.bases && !plan.is_mutable {
             return Ok((None, Refreshed::did(Work::Nothing)));
         }
         let reading = self.reading(read);
         let only_new = view.incremental && view.bases.iter().all(|base| reading.was_only_added_to(base));
         let change = async {
             match only_new {
-                true => self.added(reading, relation, reached).await,
-                false => self.recomputed(reading, relation, reached).await,
+                true => self.added(reading, relation, &plan, reached).await,
+                false => self.recomputed(reading, relation, &plan, reached).await,
             }
         };
         let change = tokio::select! {
@@ -113,20 +113,28 @@ impl Views {
         self.write_plan(&plan.planner, relation, &rows).await
     }
 
-    async fn added(&self, reading: Reading<'_>, relation: &Relation, reached: Vec<Base>) -> Result<Change> {
+    async fn added(
+        &self,
+        reading: Reading<'_>,
+        relation: &Relation,
+        plan: &ViewPlan,
+        reached: Vec<Base>,
+    ) -> Result<Change> {
         let files = match reading.new_rows(relation, Reach::Filed).await? {
-            Some(rows) => {
-                let plan = self.plans.of(relation).await?;
-                self.write_plan(&plan.planner, relation, &rows).await?.files
-            }
+            Some(rows) => self.write_plan(&plan.planner, relation, &rows).await?.files,
             None => Vec::new(),
         };
         Ok(Change::AppendFiles { relation: relation.id, files, reached: Reached::Bases(reached) })
     }
 
-    async fn recomputed(&self, reading: Reading<'_>, relation: &Relation, reached: Vec<Base>) -> Result<Change> {
-        let plan = self.plans.of(relation).await?;
-        let rows = whole_plan(reading, &plan).await?;
+    async fn recomputed(
+        &self,
+        reading: Reading<'_>,
+        relation: &Relation,
+        plan: &ViewPlan,
+        reached: Vec<Base>,
+    ) -> Result<Change> {
+        let rows = whole_plan(reading, plan).await?;
         let files = self.write_plan(&plan.planner, relation, &rows).await?.files;
         let gone = relation.files.iter().map(|file| file.id).collect();
         Ok(Change::ReplaceFiles { relation: relation.id, gone, files, reached: Reached::Bases(reached) })

@@ -9,6 +9,7 @@ use datafusion::logical_expr::LogicalPlan;
 
 use super::{Maintenance, Obstacle};
 use crate::error::Result;
+use crate::plan::Definition;
 use crate::storage::Relation;
 
 /// Turns the text of a view's query into a plan over leaves.
@@ -25,13 +26,15 @@ pub(crate) struct ViewPlan {
     /// All of it, over leaves.
     pub(crate) whole: LogicalPlan,
     pub(crate) maintenance: Result<Maintenance, Obstacle>,
+    /// Whether its rows depend on when it runs. Then this is the plan of one moment.
+    pub(crate) is_mutable: bool,
 }
 
 impl ViewPlan {
-    /// What an analyzed plan says.
-    pub(crate) fn new(planner: SessionState, whole: LogicalPlan) -> Result<Self> {
-        let maintenance = Maintenance::of(&whole)?;
-        Ok(Self { planner, whole, maintenance })
+    pub(crate) fn new(planner: SessionState, definition: Definition) -> Result<Self> {
+        let Definition { plan: whole, is_mutable } = definition;
+        let maintenance = if is_mutable { Err(Obstacle("a mutable function")) } else { Maintenance::of(&whole)? };
+        Ok(Self { planner, whole, maintenance, is_mutable })
     }
 
     pub(super) fn parts(&self) -> Result<&Maintenance> {
@@ -59,7 +62,9 @@ impl ViewPlans {
             return Ok(Arc::clone(plan));
         }
         let plan = Arc::new(self.compiler.compile(relation).await?);
-        self.lock().insert(relation.id, Arc::clone(&plan));
+        if !plan.is_mutable {
+            self.lock().insert(relation.id, Arc::clone(&plan));
+        }
         Ok(plan)
     }
 

@@ -1,0 +1,73 @@
+//! DECIMAL of few digits as the 64-bit integer that it is without its point, and back.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, AsArray};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, FieldRef, Int64Type};
+use datafusion::common::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+
+use super::function::map_first;
+use crate::types::SqlType;
+
+/// Digits of a DECIMAL that fits into 64 bits.
+pub(crate) const UNSCALED_DIGITS: u8 = 18;
+
+/// The integer of a DECIMAL of up to [`UNSCALED_DIGITS`] digits.
+pub(crate) fn unscaled(decimal: Expr) -> Expr {
+    ScalarUDF::from(Unscaled::new(SqlType::BigInt)).call(vec![decimal])
+}
+
+/// The DECIMAL of such an integer.
+pub(crate) fn scaled(integer: Expr, precision: u8, scale: i8) -> Expr {
+    ScalarUDF::from(Unscaled::new(SqlType::Decimal(precision, scale))).call(vec![integer])
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Unscaled {
+    /// BIGINT or a DECIMAL.
+    to: SqlType,
+    signature: Signature,
+}
+
+impl Unscaled {
+    fn new(to: SqlType) -> Self {
+        Self { to, signature: Signature::any(1, Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for Unscaled {
+    fn name(&self) -> &str {
+        match self.to {
+            SqlType::BigInt => "unscaled",
+            _ => "scaled",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(self.to.arrow())
+    }
+
+    fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        Ok(self.to.field_ref(self.name()))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        map_first(&args, |values| -> Result<ArrayRef> {
+            match self.to {
+                SqlType::Decimal(precision, scale) => {
+                    let decimals = values.as_primitive::<Int64Type>().unary::<_, Decimal128Type>(i128::from);
+                    Ok(Arc::new(decimals.with_precision_and_scale(precision, scale)?))
+                }
+                // So few digits fit.
+                _ => Ok(Arc::new(values.as_primitive::<Decimal128Type>().unary::<_, Int64Type>(|value| value as i64))),
+            }
+        })
+    }
+}
