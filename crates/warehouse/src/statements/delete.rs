@@ -15,7 +15,7 @@ use crate::error::{ErrorKind, Result, SqlError};
 use crate::session::{Outcome, Session};
 use crate::sql::{AppendFrom, Part, parse_query};
 use crate::storage::{Change, Column, DataFile, Privilege, Reached, Relation};
-use crate::views::{Turn, write_rows};
+use crate::views::{Turn, Written, write_rows};
 
 pub(super) async fn run(session: &mut Session, delete: &Delete, text: &str) -> Result<Outcome> {
     let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
@@ -73,20 +73,19 @@ pub(super) async fn append_from(session: &mut Session, append: &AppendFrom) -> R
     session.require_owner("relation", &source.name, &source.owner)?;
     let places = matching(append, &source, &target)?;
     let rows = session.cluster.views.rows_of_files(&source, source.files.clone()).await?;
-    let count: usize = rows.iter().map(RecordBatch::num_rows).sum();
-    let moved = rows.iter().map(|batch| {
+    let moved = rows.err_into().and_then(|batch| {
         let columns = target.columns.iter().zip(&places).map(|(column, place)| -> ArrayRef {
             place.map_or_else(
                 || new_null_array(&column.sql_type.arrow(), batch.num_rows()),
                 |place| Arc::clone(batch.column(place)),
             )
         });
-        Ok(RecordBatch::try_new(target.stored_schema(), columns.collect())?)
+        std::future::ready(RecordBatch::try_new(target.stored_schema(), columns.collect()).map_err(SqlError::from))
     });
-    let files = write_rows(&session.cluster.store, &target, futures::stream::iter(moved)).await?.files;
+    let Written { files, rows } = write_rows(&session.cluster.store, &target, moved).await?;
     let append = Change::AppendFiles { relation: target.id, files, reached: Reached::Same };
     session.cluster.commit(vec![all_gone(&source), append]).await?;
-    session.notice(format!("ALTER TABLE APPEND \"{}\" moved {count} rows.", source.name));
+    session.notice(format!("ALTER TABLE APPEND \"{}\" moved {rows} rows.", source.name));
     Ok(Outcome::Done("ALTER TABLE APPEND".into()))
 }
 

@@ -3,9 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
 use datafusion::catalog::TableProvider;
-use datafusion::physical_plan::collect;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::execute_stream;
+use futures::TryStreamExt;
 
 use super::Views;
 use super::write::write_file;
@@ -42,21 +43,22 @@ impl Views {
         let Some(run) = choose(&relation.files, &borders) else { return Ok(false) };
         let old = relation.files[run].to_vec();
         let gone = old.iter().map(|file| file.id).collect();
-        let rows = self.merged(relation, self.rows_of_files(relation, old).await?).await?;
+        let rows = self.rows_of_files(relation, old).await?.try_collect().await?;
+        let rows = self.merged(relation, rows).await?;
         let file = write_file(&self.store, relation, rows).await?;
         self.store.commit(vec![Change::CompactFiles { relation: id, gone, file }]).await?;
         Ok(true)
     }
 
-    /// The rows of these files of a relation, in memory.
+    /// The rows of these files of a relation.
     pub(crate) async fn rows_of_files(
         &self,
         relation: &Relation,
         files: Vec<Arc<DataFile>>,
-    ) -> Result<Vec<RecordBatch>> {
+    ) -> Result<SendableRecordBatchStream> {
         let planner = &self.planner;
         let table = StoredTable::of_files(&self.store, relation, files);
         let scan = table.scan(planner, None, &[], None).await?;
-        Ok(collect(scan, planner.task_ctx()).await?)
+        Ok(execute_stream(scan, planner.task_ctx())?)
     }
 }

@@ -40,4 +40,4 @@ pub(crate) use reading::Reading;
 pub(crate) use refresh::{Refreshed, Work};
 pub(crate) use set_aside::ErrorMode;
 pub(crate) use views::{RefreshRequest, Turn, Views};
-pub(crate) use write::{columns_of, write_rows};
+pub(crate) use write::{Written, columns_of, write_rows};
