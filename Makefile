@@ -27,7 +27,8 @@ bench: ui
 SEEDS := 2000
 
 simulate: ui
-	TIDEMILL_SEEDS=$(SEEDS) $(CARGO) test --release -p tidemill-warehouse --test it -- --include-ignored
+	# With the packages of `bench`, so that dependencies have the same features and are not built again.
+	TIDEMILL_SEEDS=$(SEEDS) $(CARGO) test --release -p tidemill -p tidemill-bench -p tidemill-warehouse --test it -- --include-ignored
 
 soak: ui
 	$(CARGO) build --release -p tidemill -p tidemill-bench

@@ -88,7 +88,7 @@ async fn derived(
         ));
     }
     if create.auto_refresh {
-        refuse_mutable(&plan)?;
+        refuse_mutable(plan)?;
     }
     let base = |base: &std::sync::Arc<Relation>| Base { relation: base.id, next_row_id: 0, rewrites: 0 };
     let view = DerivedView {

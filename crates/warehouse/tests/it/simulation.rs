@@ -15,7 +15,7 @@ use tidemill_warehouse::RefreshLimits;
 use crate::world::{Kept, Process, World};
 
 /// Seeds of an ordinary run.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 500;
 /// Steps of a history.
 const STEPS: usize = 14;
 
