@@ -4,6 +4,7 @@ import concurrent.futures
 import json
 import subprocess
 import time
+from decimal import Decimal
 
 import psycopg
 import pytest
@@ -95,6 +96,7 @@ def test_what_redshift_refuses_over_a_stream_is_refused(lab, sql):
         (f"SELECT partition_key FROM {stream} UNION ALL SELECT partition_key FROM {stream}", "exactly one stream"),
         (f"SELECT partition_key FROM {stream} WHERE partition_key IN (SELECT 'a')", "subquery"),
         (f"SELECT getdate() AS now, partition_key FROM {stream}", "mutable function"),
+        (f"SELECT current_time AS now, partition_key FROM {stream}", "mutable function"),
         (f"SELECT partition_key FROM {stream} WHERE partition_key = current_user", "current_user, which depends on who asks"),
     ):
         error = failed(sql, f"CREATE MATERIALIZED VIEW refused AS {query}")
@@ -115,6 +117,22 @@ def test_a_view_with_the_time_is_computed_anew_at_each_refresh(sql):
     for refused in (f"CREATE MATERIALIZED VIEW itself AUTO REFRESH YES AS {query}", "ALTER MATERIALIZED VIEW past AUTO REFRESH YES"):
         error = failed(sql, refused)
         assert error.sqlstate == "0A000" and "mutable function cannot refresh itself" in str(error)
+
+
+def test_groups_of_decimals_are_those_of_their_values(sql):
+    sql.execute("CREATE TABLE tariffs (price decimal(18,4), note varchar(10))")
+    sql.execute("INSERT INTO tariffs VALUES (-0.5, 'a'), (NULL, 'b'), (-0.5, 'c'), (99999999999999.9999, 'd'), (0, 'e'), (NULL, 'f')")
+    query = "SELECT price, count(*) FROM tariffs GROUP BY price HAVING price IS NULL OR price > -1 ORDER BY price"
+    wanted = [(Decimal("-0.5000"), 2), (Decimal("0.0000"), 1), (Decimal("99999999999999.9999"), 1), (None, 2)]
+    assert rows(sql, query) == wanted
+    assert rows(sql, "SELECT DISTINCT price FROM tariffs ORDER BY 1") == [(price,) for price, _ in wanted]
+    assert rows(sql, "SELECT price + 1, max(note) FROM tariffs GROUP BY 1 ORDER BY 1") == [
+        (Decimal("0.5000"), "c"), (Decimal("1.0000"), "e"), (Decimal("100000000000000.9999"), "d"), (None, "f"),
+    ]
+    sql.execute("CREATE MATERIALIZED VIEW prices AS SELECT price, count(*) AS n FROM tariffs GROUP BY price")
+    sql.execute("INSERT INTO tariffs VALUES (0, 'g')")
+    sql.execute("REFRESH MATERIALIZED VIEW prices")
+    assert rows(sql, "SELECT price, n FROM prices ORDER BY 1")[1] == (Decimal("0.0000"), 2)
 
 
 def test_rows_purged_from_a_view_do_not_come_back(lab, sql):

@@ -48,7 +48,8 @@ const OF_SESSION: [&str; 9] = [
 ];
 
 /// Functions whose value changes by itself.
-const MUTABLE: [&str; 7] = ["current_date", "current_timestamp", "getdate", "now", "random", "sysdate", "timeofday"];
+const MUTABLE: [&str; 8] =
+    ["current_date", "current_time", "current_timestamp", "getdate", "now", "random", "sysdate", "timeofday"];
 
 /// Those of both that are called without parentheses; no column has such a name.
 const WORDS: [&str; 7] =

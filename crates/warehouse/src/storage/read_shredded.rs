@@ -13,7 +13,7 @@ use datafusion::physical_expr_adapter::{
     DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter, PhysicalExprAdapterFactory,
 };
 
-use super::shred::{is_shredding, path_name};
+use super::shred::{kept_as, path_name};
 use crate::functions::{Form, JsonPaths, SUPER_GET, ShreddedPath, ShreddedPaths, Step, cast_target};
 use crate::types::SqlType;
 
@@ -91,8 +91,7 @@ impl Adapter {
     ) -> Option<Arc<dyn PhysicalExpr>> {
         let name = path_name(column.name(), steps)?;
         let mut shredded = self.wide.fields().iter().enumerate().skip(self.columns);
-        let (place, spelling) =
-            shredded.find_map(|(place, field)| Some((place, is_shredding(field.name(), &name)?)))?;
+        let (place, spelling) = shredded.find_map(|(place, field)| Some((place, kept_as(field.name(), &name)?)))?;
         let values = Arc::new(Column::new(self.wide.field(place).name(), place));
         let function = ShreddedPath::new(form, spelling);
         let data_type = function.return_type(&[]).ok()?;

@@ -69,8 +69,8 @@ pub(super) fn path_name(column: &str, steps: &[Step]) -> Option<String> {
     sonic_rs::to_string(&names).ok()
 }
 
-/// How the values of a column of a file are kept if it is the shredded one for a path: as numbers of a spelling, or as text.
-pub(super) fn is_shredding(column: &str, path_name: &str) -> Option<Option<Spelling>> {
+/// How the column of a file keeps the values of a path, if it is the shredded one for it: as numbers of a spelling, or as text.
+pub(super) fn kept_as(column: &str, path_name: &str) -> Option<Option<Spelling>> {
     match column.strip_prefix(path_name)? {
         "" => Some(None),
         rest => Spelling::parse(rest.strip_prefix(' ')?).map(Some),

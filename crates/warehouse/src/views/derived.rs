@@ -19,7 +19,7 @@ use super::refresh::stopped;
 use super::write::{Written, write_rows};
 use super::{Reading, Refreshed, Views, Work};
 use crate::error::{ErrorKind, Result, SqlError};
-use crate::storage::{Base, Change, DerivedView, Reached, ReadView, Relation};
+use crate::storage::{Base, Change, DataFile, DerivedView, Reached, ReadView, Relation};
 
 /// How often a refresh starts over because a base was put in order meanwhile.
 pub(super) const RETRIES: usize = 3;
@@ -61,17 +61,18 @@ impl Views {
         }
         let reading = self.reading(read);
         let only_new = view.incremental && view.bases.iter().all(|base| reading.was_only_added_to(base));
-        let change = async {
-            match only_new {
-                true => self.added(reading, relation, &plan, reached).await,
-                false => self.recomputed(reading, relation, &plan, reached).await,
-            }
-        };
-        let change = tokio::select! {
-            change = change => change?,
+        let files = tokio::select! {
+            files = self.new_files(reading, relation, &plan, only_new) => files?,
             () = running.stop.cancelled() => return Err(stopped(&relation.name)),
         };
-        Ok((Some(change), Refreshed::did(if only_new { Work::Added } else { Work::Recomputed })))
+        let (id, reached) = (relation.id, Reached::Bases(reached));
+        if only_new {
+            let append = Change::AppendFiles { relation: id, files, reached };
+            return Ok((Some(append), Refreshed::did(Work::Added)));
+        }
+        let gone = relation.files.iter().map(|file| file.id).collect();
+        let replace = Change::ReplaceFiles { relation: id, gone, files, reached };
+        Ok((Some(replace), Refreshed::did(Work::Recomputed)))
     }
 
     /// What makes a view. One that was made before bases were kept (catalog format 1) has yet to be read from any.
@@ -113,31 +114,22 @@ impl Views {
         self.write_plan(&plan.planner, relation, &rows).await
     }
 
-    async fn added(
+    /// The new rows of a view, or all of them, in files.
+    async fn new_files(
         &self,
         reading: Reading<'_>,
         relation: &Relation,
         plan: &ViewPlan,
-        reached: Vec<Base>,
-    ) -> Result<Change> {
-        let files = match reading.new_rows(relation, Reach::Filed).await? {
-            Some(rows) => self.write_plan(&plan.planner, relation, &rows).await?.files,
-            None => Vec::new(),
+        only_new: bool,
+    ) -> Result<Vec<DataFile>> {
+        let rows = match only_new {
+            true => reading.new_rows(relation, Reach::Filed).await?,
+            false => Some(whole_plan(reading, plan).await?),
         };
-        Ok(Change::AppendFiles { relation: relation.id, files, reached: Reached::Bases(reached) })
-    }
-
-    async fn recomputed(
-        &self,
-        reading: Reading<'_>,
-        relation: &Relation,
-        plan: &ViewPlan,
-        reached: Vec<Base>,
-    ) -> Result<Change> {
-        let rows = whole_plan(reading, plan).await?;
-        let files = self.write_plan(&plan.planner, relation, &rows).await?.files;
-        let gone = relation.files.iter().map(|file| file.id).collect();
-        Ok(Change::ReplaceFiles { relation: relation.id, gone, files, reached: Reached::Bases(reached) })
+        match rows {
+            Some(rows) => Ok(self.write_plan(&plan.planner, relation, &rows).await?.files),
+            None => Ok(Vec::new()),
+        }
     }
 
     async fn write_plan(&self, planner: &SessionState, relation: &Relation, plan: &LogicalPlan) -> Result<Written> {
