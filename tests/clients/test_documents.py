@@ -24,6 +24,7 @@ QUERIES = [
     """SELECT n, payload."kWhDelivered"::int, payload."kWhDelivered"::decimal(9,1), payload."kWhDelivered"::float, payload."kWhDelivered"
         FROM document WHERE payload."kWhDelivered"::decimal(9,3) > 7.2 ORDER BY n""",
     "SELECT n, payload.level, payload.level::decimal(8,4), payload.level::int FROM document ORDER BY n",
+    "SELECT n, payload.odd::super, payload.note::super, payload.n::super, json_typeof(payload.site::super) FROM document ORDER BY n",
     "SELECT n, payload.odd[0], payload.odd.deep, payload.tags[0], payload.tags FROM document ORDER BY n",
 ]
 

@@ -108,6 +108,10 @@ def test_a_view_with_the_time_is_computed_anew_at_each_refresh(sql):
     sql.execute("INSERT INTO visits VALUES (1, '2020-01-01'), (2, '2999-01-01')")
     query = "SELECT visit, getdate() AS seen, current_date AS today FROM visits WHERE at < sysdate"
     sql.execute(f"CREATE MATERIALIZED VIEW past AS {query}")
+    sql.execute("CREATE MATERIALIZED VIEW named AS SELECT visit, getdate(), sysdate, current_time, random() FROM visits")
+    columns = sql.execute("SELECT * FROM named").description
+    assert [column.name for column in columns] == ["visit", "getdate", "sysdate", "current_time", "random"]
+    assert value(sql, "SELECT state FROM svv_mv_info WHERE name = 'named'") == 0
     before = value(sql, "SELECT max(seen) FROM past")
     assert rows(sql, "SELECT visit, today = current_date FROM past") == [(1, True)]
     assert value(sql, "SELECT state FROM svv_mv_info WHERE name = 'past'") == 0
@@ -117,6 +121,14 @@ def test_a_view_with_the_time_is_computed_anew_at_each_refresh(sql):
     for refused in (f"CREATE MATERIALIZED VIEW itself AUTO REFRESH YES AS {query}", "ALTER MATERIALIZED VIEW past AUTO REFRESH YES"):
         error = failed(sql, refused)
         assert error.sqlstate == "0A000" and "mutable function cannot refresh itself" in str(error)
+
+
+def test_a_column_may_have_the_name_of_a_function_of_the_time(sql):
+    sql.execute("CREATE TABLE moments (now timestamp, getdate int)")
+    sql.execute("INSERT INTO moments VALUES ('2020-01-01', 1), ('2021-01-01', 2)")
+    assert rows(sql, "SELECT getdate FROM moments WHERE now < '2020-06-01'") == [(1,)]
+    assert sql.execute("DELETE FROM moments WHERE now > '2020-06-01'").rowcount == 1
+    assert rows(sql, "SELECT getdate, now < now() FROM moments") == [(1, True)]
 
 
 def test_groups_of_decimals_are_those_of_their_values(sql):
@@ -129,6 +141,8 @@ def test_groups_of_decimals_are_those_of_their_values(sql):
     assert rows(sql, "SELECT price + 1, max(note) FROM tariffs GROUP BY 1 ORDER BY 1") == [
         (Decimal("0.5000"), "c"), (Decimal("1.0000"), "e"), (Decimal("100000000000000.9999"), "d"), (None, "f"),
     ]
+    union = "SELECT coalesce(price, 0.0) AS p FROM tariffs GROUP BY 1 UNION ALL SELECT coalesce(price, 0.0) FROM tariffs"
+    assert value(sql, f"SELECT count(p) FROM ({union}) both_of_them") == 9
     sql.execute("CREATE MATERIALIZED VIEW prices AS SELECT price, count(*) AS n FROM tariffs GROUP BY price")
     sql.execute("INSERT INTO tariffs VALUES (0, 'g')")
     sql.execute("REFRESH MATERIALIZED VIEW prices")

@@ -33,12 +33,20 @@ pub(crate) enum Form {
     Text,
     /// JSON (Redshift: SUPER navigation).
     Json,
-    /// A value of this type, or NULL (Redshift: a cast of SUPER).
+    /// A value of this type, which is not SUPER, or NULL (Redshift: a cast of SUPER).
     Cast(SqlType),
 }
 
 impl Form {
-    pub(super) fn sql_type(self) -> SqlType {
+    /// What a cast of a SUPER value makes of it.
+    pub(crate) fn of_cast(to: SqlType) -> Self {
+        match to {
+            SqlType::Super => Self::Json,
+            to => Self::Cast(to),
+        }
+    }
+
+    pub(crate) fn sql_type(self) -> SqlType {
         match self {
             Self::Text => SqlType::Varchar(MAX_VARCHAR),
             Self::Json => SqlType::Super,

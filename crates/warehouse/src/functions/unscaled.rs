@@ -54,8 +54,8 @@ impl ScalarUDFImpl for Unscaled {
         Ok(self.to.arrow())
     }
 
-    fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        Ok(self.to.field_ref(self.name()))
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        Ok(Arc::new(self.to.field(self.name()).with_nullable(args.arg_fields[0].is_nullable())))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

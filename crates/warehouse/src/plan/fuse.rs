@@ -148,7 +148,7 @@ fn path_of(expr: &Expr) -> Option<(&Expr, JsonPath, bool)> {
             let to = cast_target(&call.func)?;
             let (text, path, null_if_invalid) = path_of(call.args.first()?)?;
             // A cast of SUPER never fails; one of a text may, and is left where it is.
-            (path.form == Form::Json).then_some((text, JsonPath { form: Form::Cast(to), ..path }, null_if_invalid))
+            (path.form == Form::Json).then_some((text, JsonPath { form: Form::of_cast(to), ..path }, null_if_invalid))
         }
     }
 }

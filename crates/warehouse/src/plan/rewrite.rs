@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, JsonPathElem, ObjectName, Query, SelectItem, SetExpr, Subscript, TableFactor, Value,
-    VisitMut, VisitorMut,
+    FunctionArguments, Ident, JsonPathElem, ObjectName, Query, SelectItem, SetExpr, Subscript, TableFactor,
+    TimezoneInfo, Value, VisitMut, VisitorMut,
 };
 
 use crate::error::{ErrorKind, Result, SqlError};
-use crate::sql::{alias_parts, name_outputs};
+use crate::sql::{alias_parts, is_call, name_outputs};
 
 /// What session functions give: fixed for one statement.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ impl VisitorMut for Prepare<'_> {
                     *expr = value;
                 }
             }
-            Expr::Identifier(ident) if ident.quote_style.is_none() => {
+            Expr::Identifier(ident) if is_call(ident) => {
                 if let Some(value) = self.session_word(&ident.value) {
                     *expr = value;
                 }
@@ -126,6 +126,7 @@ pub(super) fn time_value(name: &str, now: i64) -> Option<Expr> {
         "getdate" => Some(time(now / SECOND * SECOND, false)),
         "now" | "current_timestamp" => Some(time(now / SECOND * SECOND, true)),
         "current_date" => Some(cast(time(now, false), DataType::Date)),
+        "current_time" => Some(cast(time(now, false), DataType::Time(None, TimezoneInfo::None))),
         _ => None,
     }
 }
@@ -255,7 +256,6 @@ fn number(value: i64) -> Expr {
 
 /// A constant timestamp, with or without time zone.
 fn time(micros: i64, with_zone: bool) -> Expr {
-    use datafusion::sql::sqlparser::ast::TimezoneInfo;
     let time = chrono::DateTime::from_timestamp_micros(micros).unwrap_or_default();
     let zone = if with_zone { TimezoneInfo::WithTimeZone } else { TimezoneInfo::None };
     cast(text(&time.format("%Y-%m-%d %H:%M:%S%.6f").to_string()), DataType::Timestamp(None, zone))

@@ -9,8 +9,8 @@ mod position;
 mod qualify;
 mod statement;
 
-pub(crate) use names::name_outputs;
 pub use names::shown_name;
+pub(crate) use names::{is_call, name_outputs};
 pub(crate) use parser::{Parsed, parse, parse_query, split_name};
 pub(crate) use part::{Part, alias_parts};
 pub(crate) use position::position_of;

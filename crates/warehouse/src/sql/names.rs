@@ -20,6 +20,13 @@ pub(crate) fn name_outputs(query: &mut Query) {
     let _ = query.visit(&mut Namer);
 }
 
+/// Whether a name calls a function without parentheses; no column has such a name.
+pub(crate) fn is_call(name: &Ident) -> bool {
+    const WORDS: [&str; 7] =
+        ["current_date", "current_timestamp", "current_user", "current_user_id", "session_user", "sysdate", "user"];
+    name.quote_style.is_none() && WORDS.contains(&name.value.as_str())
+}
+
 struct Namer;
 
 impl VisitorMut for Namer {
@@ -40,7 +47,7 @@ fn name_item(item: &mut SelectItem, seen: &mut HashMap<String, usize>) {
         SelectItem::ExprWithAlias { expr, alias } => (expr, Some(alias.value.clone())),
         _ => return,
     };
-    let is_column = name.is_none() && matches!(expr, Expr::Identifier(_));
+    let is_column = name.is_none() && matches!(expr, Expr::Identifier(ident) if !is_call(ident));
     let name = name.or_else(|| figure(expr)).unwrap_or_else(|| "?column?".into());
     let before = seen.entry(name.clone()).or_default();
     *before += 1;

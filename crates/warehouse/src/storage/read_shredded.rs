@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
-use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl};
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_expr_adapter::{
@@ -65,37 +65,34 @@ impl Adapter {
     /// The values of `payload.a.b` or `payload.a.b::int` from their shredded column.
     fn one_path(&self, call: &ScalarFunctionExpr) -> Option<Arc<dyn PhysicalExpr>> {
         let (form, navigation) = match cast_target(call.fun()) {
-            Some(to) => (Form::Cast(to), call.args().first()?.downcast_ref::<ScalarFunctionExpr>()?),
+            Some(to) => (Form::of_cast(to), call.args().first()?.downcast_ref::<ScalarFunctionExpr>()?),
             None => (Form::Json, call),
         };
         let (column, steps) = navigation_of(navigation)?;
-        self.shredded(call, column, &steps, form)
+        self.shredded(call.name(), column, &steps, form)
     }
 
     /// The values of several paths that are taken at once, if there is a shredded column for each.
     fn paths(&self, call: &ScalarFunctionExpr) -> Option<Arc<dyn PhysicalExpr>> {
         let paths = call.fun().inner().downcast_ref::<JsonPaths>()?.paths();
         let column = call.args().first()?.downcast_ref::<Column>()?;
-        let values = paths.iter().map(|path| self.shredded(call, column, &path.steps, path.form));
+        let values = paths.iter().map(|path| self.shredded(call.name(), column, &path.steps, path.form));
         let values = values.collect::<Option<Vec<_>>>()?;
-        let function = ScalarUDF::from(ShreddedPaths::new(values.len()));
-        Some(replacing(call, function, values, call.return_type().clone()))
+        let field = Arc::new(Field::new(call.name(), call.return_type().clone(), true));
+        Some(call_of(ShreddedPaths::new(values.len()).into(), values, field))
     }
 
-    fn shredded(
-        &self,
-        call: &ScalarFunctionExpr,
-        column: &Column,
-        steps: &[Step],
-        form: Form,
-    ) -> Option<Arc<dyn PhysicalExpr>> {
-        let name = path_name(column.name(), steps)?;
+    /// The values of a path into `column`, in a form. The expression is called `name`.
+    fn shredded(&self, name: &str, column: &Column, steps: &[Step], form: Form) -> Option<Arc<dyn PhysicalExpr>> {
+        let path = path_name(column.name(), steps)?;
         let mut shredded = self.wide.fields().iter().enumerate().skip(self.columns);
-        let (place, spelling) = shredded.find_map(|(place, field)| Some((place, kept_as(field.name(), &name)?)))?;
+        let (place, spelling) = shredded.find_map(|(place, field)| Some((place, kept_as(field.name(), &path)?)))?;
         let values = Arc::new(Column::new(self.wide.field(place).name(), place));
-        let function = ShreddedPath::new(form, spelling);
-        let data_type = function.return_type(&[]).ok()?;
-        Some(replacing(call, function.into(), vec![values], data_type))
+        if form == Form::Json && spelling.is_none() {
+            // The column itself, so that its statistics and filters count.
+            return Some(values);
+        }
+        Some(call_of(ShreddedPath::new(form, spelling).into(), vec![values], form.sql_type().field_ref(name)))
     }
 }
 
@@ -118,14 +115,7 @@ fn navigation_of(mut call: &ScalarFunctionExpr) -> Option<(&Column, Vec<Step>)> 
     }
 }
 
-/// The call of a function that gives what another gives, or a part of it.
-fn replacing(
-    call: &ScalarFunctionExpr,
-    function: ScalarUDF,
-    arguments: Vec<Arc<dyn PhysicalExpr>>,
-    data_type: DataType,
-) -> Arc<dyn PhysicalExpr> {
-    let field = Arc::new(Field::new(call.name(), data_type, true));
+fn call_of(function: ScalarUDF, arguments: Vec<Arc<dyn PhysicalExpr>>, field: FieldRef) -> Arc<dyn PhysicalExpr> {
     let options = Arc::new(ConfigOptions::default());
-    Arc::new(ScalarFunctionExpr::new(call.name(), Arc::new(function), arguments, field, options))
+    Arc::new(ScalarFunctionExpr::new(&field.name().clone(), Arc::new(function), arguments, field, options))
 }
