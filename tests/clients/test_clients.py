@@ -127,6 +127,19 @@ def test_psycopg_reads_binary_results_and_parameters(lab):
         assert row[:3] == values[:3] and row[3].isoformat() == "2026-01-02T03:04:05.500000" and row[4:] == values[4:]
 
 
+def test_a_prepared_statement_does_not_change_its_result(lab):
+    with lab.connect() as connection, lab.connect() as other:
+        other.execute("create table t (k timestamp)")
+        read = lambda: connection.execute("select k from t", prepare=True).fetchall()
+        assert read() == []
+        other.execute("drop table t")
+        other.execute("create table t (k decimal(10,2))")
+        other.execute("insert into t values (-31.25)")
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="cached plan must not change result type"):
+            read()
+        assert connection.execute("select k from t where true").fetchall() == [(decimal.Decimal("-31.25"),)]
+
+
 def test_a_statement_can_be_cancelled(lab):
     with lab.connect() as connection:
         connection.execute("create table n (i integer)")

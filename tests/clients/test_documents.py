@@ -26,6 +26,9 @@ QUERIES = [
     "SELECT n, payload.level, payload.level::decimal(8,4), payload.level::int FROM document ORDER BY n",
     "SELECT n, payload.odd::super, payload.note::super, payload.n::super, json_typeof(payload.site::super) FROM document ORDER BY n",
     "SELECT n, payload.odd[0], payload.odd.deep, payload.tags[0], payload.tags FROM document ORDER BY n",
+    """SELECT payload.site.city::varchar AS c, payload."stationID"::int + 1 AS s, sum(payload.n::int) FROM document
+        GROUP BY ROLLUP (payload.site.city::varchar, payload."stationID"::int + 1) ORDER BY 1, 2""",
+    'SELECT payload."stationID" AS s, payload.flag::boolean AS f, count(*) FROM document GROUP BY CUBE (s, f) ORDER BY 1, 2, 3',
 ]
 
 

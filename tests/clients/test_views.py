@@ -131,24 +131,6 @@ def test_a_column_may_have_the_name_of_a_function_of_the_time(sql):
     assert rows(sql, "SELECT getdate, now < now() FROM moments") == [(1, True)]
 
 
-def test_groups_of_decimals_are_those_of_their_values(sql):
-    sql.execute("CREATE TABLE tariffs (price decimal(18,4), note varchar(10))")
-    sql.execute("INSERT INTO tariffs VALUES (-0.5, 'a'), (NULL, 'b'), (-0.5, 'c'), (99999999999999.9999, 'd'), (0, 'e'), (NULL, 'f')")
-    query = "SELECT price, count(*) FROM tariffs GROUP BY price HAVING price IS NULL OR price > -1 ORDER BY price"
-    wanted = [(Decimal("-0.5000"), 2), (Decimal("0.0000"), 1), (Decimal("99999999999999.9999"), 1), (None, 2)]
-    assert rows(sql, query) == wanted
-    assert rows(sql, "SELECT DISTINCT price FROM tariffs ORDER BY 1") == [(price,) for price, _ in wanted]
-    assert rows(sql, "SELECT price + 1, max(note) FROM tariffs GROUP BY 1 ORDER BY 1") == [
-        (Decimal("0.5000"), "c"), (Decimal("1.0000"), "e"), (Decimal("100000000000000.9999"), "d"), (None, "f"),
-    ]
-    union = "SELECT coalesce(price, 0.0) AS p FROM tariffs GROUP BY 1 UNION ALL SELECT coalesce(price, 0.0) FROM tariffs"
-    assert value(sql, f"SELECT count(p) FROM ({union}) both_of_them") == 9
-    sql.execute("CREATE MATERIALIZED VIEW prices AS SELECT price, count(*) AS n FROM tariffs GROUP BY price")
-    sql.execute("INSERT INTO tariffs VALUES (0, 'g')")
-    sql.execute("REFRESH MATERIALIZED VIEW prices")
-    assert rows(sql, "SELECT price, n FROM prices ORDER BY 1")[1] == (Decimal("0.0000"), 2)
-
-
 def test_rows_purged_from_a_view_do_not_come_back(lab, sql):
     sql.execute(EVENTS.format(options=""))
     lab.put([event(number) for number in range(100)])

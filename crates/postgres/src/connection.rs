@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
 use futures::{Sink, SinkExt, StreamExt, TryStreamExt};
 use pgwire::api::auth::StartupHandler;
 use pgwire::api::cancel::{CancelHandler, DefaultCancelHandler};
@@ -87,12 +88,14 @@ impl Queries {
         session.as_mut().ok_or(PgWireError::NotReadyForQuery)
     }
 
+    /// Runs a statement. `described` are the columns that the client was told of, if it was.
     async fn run<C>(
         &self,
         client: &mut C,
         prepared: &Prepared,
         parameters: &[Parameter],
         format: &Format,
+        described: Option<&SchemaRef>,
     ) -> PgWireResult<Response>
     where
         C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
@@ -104,7 +107,13 @@ impl Queries {
         for message in session.take_notices() {
             client.feed(PgWireBackendMessage::NoticeResponse(notice(message))).await?;
         }
-        respond(outcome.map_err(to_wire)?, format).await
+        let outcome = outcome.map_err(to_wire)?;
+        if let (Outcome::Rows(rows), Some(described)) = (&outcome, described)
+            && !encode::same_types(&rows.schema(), described)
+        {
+            return Err(to_wire(SqlError::unsupported("cached plan must not change result type")));
+        }
+        respond(outcome, format).await
     }
 }
 
@@ -161,7 +170,7 @@ impl SimpleQueryHandler for Queries {
         }
         let mut responses = Vec::with_capacity(statements.len());
         for statement in statements {
-            match self.run(client, &statement, &[], &Format::UnifiedText).await {
+            match self.run(client, &statement, &[], &Format::UnifiedText, None).await {
                 Ok(response) => responses.push(response),
                 Err(PgWireError::UserError(error)) if !responses.is_empty() => {
                     // What went before has its answers; the rest of the text is skipped.
@@ -232,6 +241,7 @@ impl ExtendedQueryHandler for Extended {
     {
         let statement = &portal.statement.statement;
         let parameters = parameters::read(portal, &self.get_parameter_types(statement)?)?;
-        self.0.run(client, &statement.prepared, &parameters, &portal.result_column_format).await
+        let described = statement.description.columns.as_ref();
+        self.0.run(client, &statement.prepared, &parameters, &portal.result_column_format, described).await
     }
 }

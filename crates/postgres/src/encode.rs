@@ -40,6 +40,12 @@ pub(crate) fn fields(schema: &Schema, format: &Format) -> Vec<FieldInfo> {
     schema.fields().iter().enumerate().map(field).collect()
 }
 
+/// Whether two results look the same to who decodes them.
+pub(crate) fn same_types(one: &Schema, other: &Schema) -> bool {
+    let types = |schema: &Schema| schema.fields().iter().map(|field| SqlType::of(field).oid()).collect::<Vec<_>>();
+    types(one) == types(other)
+}
+
 /// The type as the protocol library knows it.
 pub(crate) fn wire_type(sql_type: SqlType) -> Type {
     let oid = sql_type.oid();

@@ -8,6 +8,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
 
+use super::named::rewrite_named;
 use crate::functions::cast_to;
 use crate::types::SqlType;
 
@@ -22,10 +23,7 @@ impl AnalyzerRule for RedshiftCasts {
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
         plan.transform_up_with_subqueries(|plan| {
             let names = NamePreserver::new(&plan);
-            plan.map_expressions(|expr| {
-                let name = names.save(&expr);
-                Ok(expr.transform_up(rewrite)?.update_data(|expr| name.restore(expr)))
-            })
+            plan.map_expressions(|expr| rewrite_named(expr, &names, &mut |expr| expr.transform_up(rewrite)))
         })
         .map(|plan| plan.data)?
         .recompute_schema()

@@ -17,8 +17,8 @@ use super::DATABASE;
 use super::averages::RedshiftAverages;
 use super::casts::RedshiftCasts;
 use super::fuse::FuseJsonPaths;
+use super::groups::{IntegerGroups, NarrowGroups};
 use super::known_json::TrustKnownJson;
-use super::narrow_groups::NarrowGroups;
 use super::super_planner::SuperNavigation;
 use super::type_planner::RedshiftTypes;
 use crate::error::Result;
@@ -65,6 +65,7 @@ impl Engine {
             .with_optimizer_rule(Arc::new(TrustKnownJson))
             .with_optimizer_rule(Arc::new(FuseJsonPaths))
             .with_optimizer_rule(Arc::new(NarrowGroups))
+            .with_physical_optimizer_rule(Arc::new(IntegerGroups))
             .build();
         for function in functions::scalar_functions().into_iter().chain(system::functions()) {
             state.register_udf(function)?;
@@ -82,10 +83,10 @@ impl Engine {
 
     /// A planner that sees `catalog`, whose unqualified names are in `schema`.
     pub(crate) fn planner(&self, catalog: Arc<dyn CatalogProviderList>, schema: &str) -> SessionState {
-        let config = self.state.config().clone().with_default_catalog_and_schema(DATABASE, schema);
-        SessionStateBuilder::new_from_existing(self.state.clone())
-            .with_config(config)
-            .with_catalog_list(catalog)
-            .build()
+        // A builder would register all functions anew, for each statement.
+        let mut state = self.state.clone();
+        state.config_mut().options_mut().catalog.default_schema = schema.to_owned();
+        state.register_catalog_list(catalog);
+        state
     }
 }

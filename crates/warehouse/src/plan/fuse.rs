@@ -11,6 +11,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Operator, 
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
+use super::named::rewrite_named;
 use crate::functions::{EXTRACT_PATH_TEXT, Form, JsonPath, JsonPaths, PathField, SUPER_GET, Step, cast_target};
 
 #[derive(Debug)]
@@ -34,7 +35,7 @@ impl OptimizerRule for FuseJsonPaths {
             return Ok(Transformed::no(plan));
         }
         let groups = groups_of(&plan)?;
-        if groups.is_empty() || has_grouping_set(&plan) {
+        if groups.is_empty() {
             return Ok(Transformed::no(plan));
         }
         let input = plan.inputs()[0].clone();
@@ -42,20 +43,11 @@ impl OptimizerRule for FuseJsonPaths {
         let fused = groups.iter().enumerate().map(|(place, group)| group.call(place));
         let below = LogicalPlanBuilder::from(input).project(columns.chain(fused))?.build()?;
         let names = NamePreserver::new(&plan);
-        let expressions = plan.expressions().into_iter().map(|expr| {
-            let name = names.save(&expr);
-            let replaced = expr.transform_down(|expr| replace(expr, &groups))?.data;
-            Ok(name.restore(replaced))
-        });
+        let mut fuse = |expr: Expr| expr.transform_down(|expr| replace(expr, &groups));
+        let expressions = plan.expressions().into_iter().map(|expr| Ok(rewrite_named(expr, &names, &mut fuse)?.data));
         let expressions = expressions.collect::<Result<Vec<_>>>()?;
         Ok(Transformed::yes(plan.with_new_exprs(expressions, vec![below])?))
     }
-}
-
-/// Whether a node groups by several sets of expressions, whose names an alias would hide.
-fn has_grouping_set(plan: &LogicalPlan) -> bool {
-    let LogicalPlan::Aggregate(aggregate) = plan else { return false };
-    aggregate.group_expr.iter().any(|expr| matches!(expr, Expr::GroupingSet(_)))
 }
 
 /// Paths into one text.

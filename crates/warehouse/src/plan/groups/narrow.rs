@@ -11,7 +11,7 @@ use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use crate::functions::{UNSCALED_DIGITS, scaled, unscaled};
 
 #[derive(Debug)]
-pub(super) struct NarrowGroups;
+pub(in crate::plan) struct NarrowGroups;
 
 impl OptimizerRule for NarrowGroups {
     fn name(&self) -> &str {
