@@ -5,6 +5,7 @@ import pathlib
 import random
 
 import duckdb
+import psycopg
 import pytest
 from server import lab_statements
 
@@ -138,3 +139,32 @@ def test_a_path_is_read_in_place_of_the_documents(lab, sql):
 def test_documents_lose_white_space_between_tokens_only(lab, sql, text):
     compact = json.dumps(json.loads(text), separators=(",", ":"))
     assert sql.execute("SELECT json_serialize(json_parse(%s))", (text,)).fetchone()[0] == compact
+
+
+VALUES = ["false", "true", "-2.5", "9", "9.0", "12", "100", "1e3", '"9"', '"A1"', '"B2"', "[1,2]", '{"a":1}', "null"]
+# A condition and the places of the values that fulfil it.
+CONDITIONS = {
+    "v.a = 'A1'": [9], "v.a <> 'A1'": [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12], "v.a IN ('A1', 'B2')": [9, 10], "v.a = '9'": [8],
+    "v.a = 9": [3, 4], "v.a = 9.00": [3, 4], "v.a = 1000": [7], "v.a > 9": [5, 6, 7], "v.a BETWEEN 9 AND 99.5": [3, 4, 5],
+    "v.a NOT IN (9, 12)": [0, 1, 2, 6, 7, 8, 9, 10, 11, 12], "10 > v.a": [2, 3, 4], "v.a < 'B'": [8, 9], "v.a = true": [1],
+    "v.a LIKE 'A%'": [9], "CASE v.a WHEN 'A1' THEN 1 WHEN 12 THEN 2 END IS NOT NULL": [5, 9],
+    "v.a = json_parse('{\"a\":1}')": [12], "v.a > json_parse('11')": [5, 6, 7], "v.a IS NULL": [], "v.a = NULL": [],
+}
+
+
+def test_documents_are_compared_by_their_values(sql):
+    sql.execute("CREATE TABLE v_ (i int, v super)")
+    for place, text in enumerate(VALUES):
+        sql.execute("INSERT INTO v_ SELECT %s, json_parse(%s)", (place, f'{{"a":{text}}}'))
+    for condition, wanted in CONDITIONS.items():
+        found = [i for (i,) in sql.execute(f"SELECT i FROM v_ WHERE {condition} ORDER BY i").fetchall()]
+        assert found == wanted, condition
+    ordered = [i for (i,) in sql.execute("SELECT i FROM v_ WHERE NOT i IN (4, 13) ORDER BY v.a").fetchall()]
+    assert ordered == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12]
+    pairs = sql.execute("SELECT l.i, r.i FROM v_ l JOIN v_ r ON l.v.a = r.v.a AND l.i < r.i").fetchall()
+    assert pairs == [(3, 4)]
+    sql.execute("CREATE TABLE names (st varchar(10), n int)")
+    sql.execute("INSERT INTO names VALUES ('A1', 1), ('9', 2)")
+    assert sql.execute("SELECT i, n FROM v_ JOIN names ON v.a = st ORDER BY 1").fetchall() == [(8, 2), (9, 1)]
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match="function max\\(super\\) is not supported"):
+        sql.execute("SELECT max(v.a) FROM v_")

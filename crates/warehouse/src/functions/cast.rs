@@ -12,7 +12,8 @@ use datafusion::arrow::compute::kernels::cast_utils::Parser;
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, FieldRef, Int16Type, Int32Type, Int64Type};
 use datafusion::arrow::util::display::FormatOptions;
-use datafusion::common::Result;
+use datafusion::common::{Result, internal_err, plan_err};
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -31,6 +32,23 @@ pub(crate) fn cast_target(function: &ScalarUDF) -> Option<SqlType> {
     function.inner().downcast_ref::<Cast>().map(|cast| cast.to)
 }
 
+/// The name of a cast in a statement's syntax tree, whose second argument is the type. The engine's own casts have the names of
+/// what they cast, so that it would take `sum(x::int)` and `sum(x::float)` for one column.
+pub(crate) const CAST_AS: &str = "cast_as";
+
+/// [`CAST_AS`] for the planner; [`written_cast`] takes its place.
+pub(super) fn cast_as() -> ScalarUDF {
+    ScalarUDF::from(CastAs { signature: Signature::any(2, Volatility::Immutable) })
+}
+
+/// What a call of [`CAST_AS`] casts and to what.
+pub(crate) fn written_cast(call: &ScalarFunction) -> Option<(&Expr, SqlType)> {
+    match call.args.as_slice() {
+        [value, Expr::Literal(to, _)] if call.name() == CAST_AS => Some((value, SqlType::parse(to.try_as_str()??)?)),
+        _ => None,
+    }
+}
+
 /// Converts values that are stored into a column: what does not fit is an error, except blanks at the end.
 pub(crate) fn assign(values: &ArrayRef, from: SqlType, to: SqlType) -> Result<ArrayRef> {
     let (SqlType::Varchar(length) | SqlType::Char(length)) = to else { return cast(values, from, to) };
@@ -44,6 +62,46 @@ pub(crate) fn assign(values: &ArrayRef, from: SqlType, to: SqlType) -> Result<Ar
         return Err(SqlError::new(ErrorKind::StringDataRightTruncation, message).into_engine());
     }
     Ok(cut(&text, length as usize))
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct CastAs {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for CastAs {
+    fn name(&self) -> &str {
+        CAST_AS
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        internal_err!("the type of a cast is one of its arguments")
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let to = args.scalar_arguments[1].and_then(|to| SqlType::parse(to.try_as_str()??));
+        to.map_or_else(|| plan_err!("the type of a cast must be a constant"), |to| Ok(to.field_ref("cast")))
+    }
+
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        match args {
+            [value, Expr::Literal(to, _)] => Ok(name_of(value, to.try_as_str().flatten().unwrap_or_default())),
+            _ => plan_err!("the type of a cast must be a constant"),
+        }
+    }
+
+    fn invoke_with_args(&self, _args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        internal_err!("a cast was not made Redshift's")
+    }
+}
+
+/// The name of the column that a cast is.
+fn name_of(value: &Expr, to: &str) -> String {
+    format!("CAST({} AS {to})", value.schema_name())
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -70,8 +128,7 @@ impl ScalarUDFImpl for Cast {
     }
 
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
-        let argument = args.first().map(|argument| argument.schema_name().to_string()).unwrap_or_default();
-        Ok(format!("CAST({argument} AS {})", self.to))
+        Ok(args.first().map(|value| name_of(value, &self.to.to_string())).unwrap_or_default())
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -301,7 +358,7 @@ pub(super) fn from_super(documents: &StringViewArray, to: SqlType) -> Result<Arr
 }
 
 /// The text of a SUPER value that is a scalar and not null.
-fn scalar_text(json: &str) -> Option<Cow<'_, str>> {
+pub(super) fn scalar_text(json: &str) -> Option<Cow<'_, str>> {
     match json.as_bytes() {
         [b'{' | b'[', ..] | b"null" => None,
         [b'"', inner @ .., b'"'] if inner.contains(&b'\\') => sonic_rs::from_str(json).ok().map(Cow::Owned),

@@ -8,7 +8,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
+use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF};
 use memchr::memchr2;
 use sonic_rs::{JsonContainerTrait, JsonType, JsonValueTrait};
 
@@ -21,6 +21,7 @@ use crate::types::{MAX_VARCHAR, SqlType};
 pub(crate) const EXTRACT_PATH_TEXT: &str = "json_extract_path_text";
 pub(crate) const JSON_PARSE: &str = "json_parse";
 pub(crate) const CAN_JSON_PARSE: &str = "can_json_parse";
+pub(crate) const IS_VALID_JSON: &str = "is_valid_json";
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
@@ -38,9 +39,9 @@ pub(super) fn functions() -> Vec<Function> {
             |args| map_first(args, can_parse),
         ),
         Function::new(
-            "is_valid_json",
-            |types| one_text("is_valid_json", types),
-            |_| Ok(Arc::new(Field::new("is_valid_json", DataType::Boolean, true))),
+            IS_VALID_JSON,
+            |types| one_text(IS_VALID_JSON, types),
+            |_| Ok(Arc::new(Field::new(IS_VALID_JSON, DataType::Boolean, true))),
             |args| map_first(args, |json| Ok(Arc::new(test(json.as_string_view(), is_container)))),
         ),
         Function::new(
@@ -49,12 +50,7 @@ pub(super) fn functions() -> Vec<Function> {
             |_| Ok(SqlType::Varchar(MAX_VARCHAR).field_ref("json_serialize")),
             |args| Ok(args.args[0].clone()),
         ),
-        Function::new(
-            "json_typeof",
-            |types| one_text("json_typeof", types),
-            |_| Ok(SqlType::Varchar(MAX_VARCHAR).field_ref("json_typeof")),
-            |args| map_first(args, |json| Ok(Arc::new(type_of(json.as_string_view())))),
-        ),
+        typeof_function(),
         Function::new(
             "json_array_length",
             |types| match types {
@@ -67,6 +63,20 @@ pub(super) fn functions() -> Vec<Function> {
         )
         .also(&["get_array_length"]),
     ]
+}
+
+/// JSON_TYPEOF of a SUPER value.
+pub(crate) fn json_typeof(value: Expr) -> Expr {
+    ScalarUDF::from(typeof_function()).call(vec![value])
+}
+
+fn typeof_function() -> Function {
+    Function::new(
+        "json_typeof",
+        |types| one_text("json_typeof", types),
+        |_| Ok(SqlType::Varchar(MAX_VARCHAR).field_ref("json_typeof")),
+        |args| map_first(args, |json| Ok(Arc::new(type_of(json.as_string_view())))),
+    )
 }
 
 /// JSON_PARSE of what CAN_JSON_PARSE has taken.

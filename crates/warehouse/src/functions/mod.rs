@@ -13,6 +13,7 @@ mod shredded;
 mod single_value;
 mod spelling;
 mod sum;
+mod super_key;
 mod super_value;
 mod template;
 mod unscaled;
@@ -22,20 +23,21 @@ use std::sync::Arc;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 pub(crate) use average::average;
-pub(crate) use cast::{assign, cast_target, cast_to};
+pub(crate) use cast::{CAST_AS, assign, cast_target, cast_to, written_cast};
 pub(crate) use function::Function;
-pub(crate) use json::{CAN_JSON_PARSE, EXTRACT_PATH_TEXT, JSON_PARSE, parse_known_json};
+pub(crate) use json::{CAN_JSON_PARSE, EXTRACT_PATH_TEXT, IS_VALID_JSON, JSON_PARSE, json_typeof, parse_known_json};
 pub(crate) use path::{Form, JsonPath, JsonPaths, PathField, extract};
 pub(crate) use shredded::{ShreddedPath, ShreddedPaths};
 use single_value::single_value;
 pub(crate) use spelling::Spelling;
+pub(crate) use super_key::super_key;
 pub(crate) use super_value::{SUPER_GET, Step, navigate};
 pub(crate) use unscaled::{UNSCALED_DIGITS, scaled, unscaled};
 
 /// All scalar functions of this module.
 pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     let families = [bytes::functions(), datetime::functions(), json::functions(), length::functions()];
-    families.into_iter().flatten().map(|function| Arc::new(ScalarUDF::from(function))).collect()
+    families.into_iter().flatten().map(ScalarUDF::from).chain([cast::cast_as()]).map(Arc::new).collect()
 }
 
 /// SUM, for plans that are made without a statement.

@@ -9,7 +9,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::named::rewrite_named;
-use crate::functions::cast_to;
+use crate::functions::{cast_to, written_cast};
 use crate::types::SqlType;
 
 #[derive(Debug)]
@@ -35,6 +35,10 @@ fn rewrite(expr: Expr) -> Result<Transformed<Expr>> {
         Expr::Cast(cast) => match SqlType::tag_of(&cast.field) {
             Some(to) => Ok(Transformed::yes(cast_to(*cast.expr, to))),
             None => Ok(Transformed::no(Expr::Cast(cast))),
+        },
+        Expr::ScalarFunction(call) => match written_cast(&call) {
+            Some((value, to)) => Ok(Transformed::yes(cast_to(value.clone(), to))),
+            None => Ok(Transformed::no(Expr::ScalarFunction(call))),
         },
         expr => Ok(Transformed::no(expr)),
     }

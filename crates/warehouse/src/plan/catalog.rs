@@ -100,10 +100,12 @@ impl OneSchema {
             let message = format!("permission denied for schema {}", external.name);
             return Err(SqlError::new(ErrorKind::InsufficientPrivilege, message).into_engine());
         }
-        let stream = StreamName::parse(name).and_then(|name| streams.get(&name));
-        Ok(stream
-            .ok()
-            .map(|stream| Arc::new(Leaf::of_stream(&self.name, &external.role, stream)) as Arc<dyn TableProvider>))
+        let Ok(stream) = StreamName::parse(name) else { return Ok(None) };
+        // A view that exists, which no user defines, keeps its rows when its stream is deleted.
+        if self.catalog.user.is_some() && streams.get(&stream).is_err() {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(Leaf::of_stream(&self.name, &external.role, stream))))
     }
 
     async fn relation(

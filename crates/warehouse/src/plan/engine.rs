@@ -18,7 +18,9 @@ use super::averages::RedshiftAverages;
 use super::casts::RedshiftCasts;
 use super::fuse::FuseJsonPaths;
 use super::groups::{IntegerGroups, NarrowGroups};
+use super::guards::GuardConditions;
 use super::known_json::TrustKnownJson;
+use super::super_compare::CompareSuper;
 use super::super_planner::SuperNavigation;
 use super::type_planner::RedshiftTypes;
 use crate::error::Result;
@@ -51,7 +53,8 @@ impl Engine {
         runtime.register_object_store(files.as_ref(), Arc::new(DataFiles::new(disk)));
         let mut analyzer_rules = Analyzer::new().rules;
         analyzer_rules.insert(0, Arc::new(RedshiftCasts));
-        analyzer_rules.insert(1, Arc::new(RedshiftAverages));
+        analyzer_rules.insert(1, Arc::new(CompareSuper));
+        analyzer_rules.insert(2, Arc::new(RedshiftAverages));
         // Planners are asked in order; the engine's own would take SUPER for a struct.
         let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(SuperNavigation)];
         expr_planners.extend(SessionStateDefaults::default_expr_planners());
@@ -65,6 +68,7 @@ impl Engine {
             .with_optimizer_rule(Arc::new(TrustKnownJson))
             .with_optimizer_rule(Arc::new(FuseJsonPaths))
             .with_optimizer_rule(Arc::new(NarrowGroups))
+            .with_physical_optimizer_rule(Arc::new(GuardConditions))
             .with_physical_optimizer_rule(Arc::new(IntegerGroups))
             .build();
         for function in functions::scalar_functions().into_iter().chain(system::functions()) {

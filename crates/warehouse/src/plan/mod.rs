@@ -7,9 +7,11 @@ mod definition;
 mod engine;
 mod fuse;
 mod groups;
+mod guards;
 mod known_json;
 mod named;
 mod rewrite;
+mod super_compare;
 mod super_planner;
 mod type_planner;
 

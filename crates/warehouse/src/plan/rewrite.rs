@@ -9,7 +9,9 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::error::{ErrorKind, Result, SqlError};
+use crate::functions::CAST_AS;
 use crate::sql::{alias_parts, is_call, name_outputs};
+use crate::types::SqlType;
 
 /// What session functions give: fixed for one statement.
 #[derive(Debug, Clone)]
@@ -30,6 +32,7 @@ pub(crate) fn prepare_query(query: &mut Query, values: &SessionValues) {
     name_outputs(query);
     // Never breaks off.
     let _ = query.visit(&mut Prepare { values });
+    spell_out_casts(query);
 }
 
 /// Writes PartiQL paths (`payload.items[0].price`) as the field accesses that the planner knows.
@@ -54,6 +57,31 @@ impl VisitorMut for SpellOutPaths {
             let access_chain = std::mem::take(&mut path.path).into_iter().map(access).collect();
             let root = std::mem::replace(value, Box::new(number(0)));
             *expr = Expr::CompoundFieldAccess { root, access_chain };
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Writes casts as calls of a function of ours. What they are casts of, and so what their columns are called, is no longer
+/// told from them.
+pub(super) fn spell_out_casts(query: &mut Query) {
+    // Never breaks off.
+    let _ = query.visit(&mut SpellOutCasts);
+}
+
+struct SpellOutCasts;
+
+impl VisitorMut for SpellOutCasts {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr: value, data_type, .. } = expr
+            // The type of a parameter is told by the engine's own cast.
+            && !matches!(&**value, Expr::Value(value) if matches!(value.value, Value::Placeholder(_)))
+            // A type that does not exist is the planner's to refuse.
+            && let Ok(to) = SqlType::from_ast(data_type)
+        {
+            *expr = call(CAST_AS, [(**value).clone(), text(&to.to_string())]);
         }
         ControlFlow::Continue(())
     }
@@ -166,7 +194,7 @@ fn make_single(query: &mut Query) {
     if has_aggregate(expr) {
         return;
     }
-    let single = call("single_value", expr.clone());
+    let single = call("single_value", [expr.clone()]);
     select.projection[0] = match alias {
         Some(alias) => SelectItem::ExprWithAlias { expr: single, alias },
         None => SelectItem::UnnamedExpr(single),
@@ -265,14 +293,14 @@ fn cast(expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
-fn call(name: &str, argument: Expr) -> Expr {
+fn call<const N: usize>(name: &str, arguments: [Expr; N]) -> Expr {
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
         args: FunctionArguments::List(FunctionArgumentList {
             duplicate_treatment: None,
-            args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))],
+            args: arguments.map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))).into(),
             clauses: Vec::new(),
         }),
         filter: None,

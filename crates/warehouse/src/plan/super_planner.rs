@@ -1,10 +1,12 @@
-//! Navigation of SUPER: `payload.items[0].price`.
+//! SUPER in expressions: `payload.items[0].price = 5`.
 
 use datafusion::arrow::datatypes::Field;
 use datafusion::common::{Column, DFSchema, Result, ScalarValue, TableReference};
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawFieldAccessExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+use super::super_compare::compare;
 use crate::functions::{Step, navigate};
 use crate::types::SqlType;
 
@@ -12,6 +14,20 @@ use crate::types::SqlType;
 pub(super) struct SuperNavigation;
 
 impl ExprPlanner for SuperNavigation {
+    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        let op = match expr.op {
+            BinaryOperator::Eq => Operator::Eq,
+            BinaryOperator::NotEq => Operator::NotEq,
+            BinaryOperator::Lt => Operator::Lt,
+            BinaryOperator::LtEq => Operator::LtEq,
+            BinaryOperator::Gt => Operator::Gt,
+            BinaryOperator::GtEq => Operator::GtEq,
+            _ => return Ok(PlannerResult::Original(expr)),
+        };
+        let compared = compare(&expr.left, op, &expr.right, schema)?;
+        Ok(compared.map_or(PlannerResult::Original(expr), PlannerResult::Planned))
+    }
+
     fn plan_compound_identifier(
         &self,
         field: &Field,

@@ -55,7 +55,8 @@ async fn streaming(
     plan: &ViewPlan,
 ) -> Result<StreamingView> {
     let role = tidemill_iam::RoleArn::parse(&source.role)?;
-    session.cluster.roles.check_stream(&role, source.stream.name()).await?;
+    session.cluster.roles.check_stream(&role, &source.stream).await?;
+    let stream = session.cluster.roles.streams.get(&source.stream)?;
     let parts = plan.maintenance.as_ref().map_err(|Obstacle(what)| {
         SqlError::unsupported(format!("a materialized view over a stream cannot have {what}"))
             .with_hint("Build the view from filters, expressions and groups, and a second one on top of it.")
@@ -64,8 +65,8 @@ async fn streaming(
     Program::compile(&plan.planner, &parts.partial).await?;
     Ok(StreamingView {
         external_schema: source.external_schema.clone(),
-        stream: source.stream.name().as_str().to_owned(),
-        stream_id: source.stream.id().as_str().to_owned(),
+        stream: source.stream.as_str().to_owned(),
+        stream_id: stream.id().as_str().to_owned(),
         definition: create.text.clone(),
         query,
         auto_refresh: create.auto_refresh,

@@ -14,7 +14,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown, T
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
-use tidemill_stream::Stream;
+use tidemill_stream::StreamName;
 
 use crate::error::SqlError;
 use crate::storage::Relation;
@@ -56,12 +56,13 @@ enum Source {
 pub(crate) struct StreamSource {
     pub(crate) external_schema: String,
     pub(crate) role: String,
-    pub(crate) stream: Arc<Stream>,
+    /// By name, because a plan is kept for as long as its view, which a stream that was deleted need not be.
+    pub(crate) stream: StreamName,
 }
 
 impl Leaf {
     /// A stream that `external_schema` shows.
-    pub(crate) fn of_stream(external_schema: &str, role: &str, stream: Arc<Stream>) -> Self {
+    pub(crate) fn of_stream(external_schema: &str, role: &str, stream: StreamName) -> Self {
         let fields = stream_columns().map(|(name, sql_type)| sql_type.field(name));
         let source = StreamSource { external_schema: external_schema.to_owned(), role: role.to_owned(), stream };
         Self { source: Source::Stream(source), schema: Arc::new(Schema::new(fields.to_vec())) }

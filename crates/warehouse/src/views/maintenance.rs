@@ -14,14 +14,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::Schema;
+use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column as PlanColumn, JoinType, ScalarValue};
 use datafusion::datasource::provider_as_source;
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::logical_plan::Aggregate;
-use datafusion::logical_expr::{AggregateUDF, Expr, LogicalPlan, LogicalPlanBuilder, TableSource};
+use datafusion::logical_expr::{AggregateUDF, Expr, LogicalPlan, LogicalPlanBuilder, TableSource, cast};
 
 use super::leaf::Leaf;
 use crate::error::Result;
@@ -156,7 +156,13 @@ fn split(above: &[&LogicalPlan], aggregate: &Aggregate) -> Result<Maintenance> {
 
     // The rows of `merge` under the names and qualifiers that the nodes above expect.
     let columns = merge.schema().iter().zip(aggregate.schema.iter()).map(|(merged, (qualifier, field))| {
-        Expr::Column(PlanColumn::from(merged)).alias_qualified(qualifier.cloned(), field.name())
+        let column = Expr::Column(PlanColumn::from(merged));
+        let column = match field.data_type() {
+            DataType::Null => Expr::Literal(ScalarValue::Null, None),
+            planned if planned == merged.1.data_type() => column,
+            planned => cast(column, planned.clone()),
+        };
+        column.alias_qualified(qualifier.cloned(), field.name())
     });
     let mut finish = LogicalPlanBuilder::from(merge.clone()).project(columns.collect::<Vec<_>>())?.build()?;
     for node in above.iter().rev() {
@@ -170,8 +176,13 @@ const STORED: &str = "stored";
 
 fn partial(aggregate: &Aggregate, names: &[String]) -> Result<LogicalPlan> {
     let rows = LogicalPlan::Aggregate(aggregate.clone());
-    let columns =
-        rows.schema().iter().zip(names).map(|(field, name)| Expr::Column(PlanColumn::from(field)).alias(name));
+    let columns = rows.schema().iter().zip(names).map(|(field, name)| {
+        let column = Expr::Column(PlanColumn::from(field));
+        // The engine has more than one type for a text, of which one is stored.
+        let stored = SqlType::of(field.1);
+        let is_as_stored = *field.1.data_type() == stored.arrow();
+        if is_as_stored { column.alias(name) } else { functions::cast_to(column, stored).alias(name) }
+    });
     Ok(LogicalPlanBuilder::from(rows.clone()).project(columns.collect::<Vec<_>>())?.build()?)
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::execution::TaskContext;
@@ -14,7 +14,7 @@ use datafusion::physical_plan::{ExecutionPlan, collect};
 
 use super::leaf::LeafExec;
 use super::write::as_columns;
-use crate::error::{ErrorKind, Result, SqlError};
+use crate::error::Result;
 use crate::storage::Column;
 
 /// A compiled plan with one leaf.
@@ -33,14 +33,14 @@ impl Program {
         let config = planner.config().clone().with_target_partitions(1);
         let planner = SessionStateBuilder::new_from_existing(planner.clone()).with_config(config).build();
         let plan = planner.create_physical_plan(plan).await?;
-        let mut input = None;
+        // A condition that is never true leaves nothing to be read.
+        let mut input = Arc::new(Schema::empty());
         plan.apply(|node| {
             if node.downcast_ref::<LeafExec>().is_some() {
-                input = Some(node.schema());
+                input = node.schema();
             }
             Ok(TreeNodeRecursion::Continue)
         })?;
-        let input = input.ok_or_else(|| SqlError::new(ErrorKind::Internal, "the plan reads nothing"))?;
         Ok(Self { plan, input, context: planner.task_ctx() })
     }
 

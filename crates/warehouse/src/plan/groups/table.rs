@@ -13,13 +13,20 @@ use datafusion::common::{Result, internal_err};
 const MAX_GROUPS: usize = 1 << 15;
 /// A key that hashes to a place this far from a free one makes the table full, so that no choice of keys makes it slow.
 const MAX_DISTANCE: usize = 64;
-const FIRST_BITS: u32 = 8;
+/// Keys from 0 up to here have their groups in an array: numbers of stations and customers, dates, flags.
+const SMALL: usize = 1 << 16;
+const FIRST_SLOTS: usize = 1 << 8;
+/// Slots a group at least: with so many free ones, most keys are where their search begins.
+const SLOTS_A_GROUP: usize = 4;
 /// 2^64 divided by the golden ratio: its products spread near and evenly spaced keys well over their upper bits.
 const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// Groups in the order in which they were found. At least half of the slots are free.
+/// Groups in the order in which they were found.
 #[derive(Debug)]
 pub(super) struct GroupTable {
+    /// The groups of small keys, by key.
+    small: Vec<u32>,
+    /// The groups of the other keys: an open-addressing table.
     slots: Vec<Slot>,
     keys: Vec<Option<i64>>,
     null_group: Option<u32>,
@@ -32,11 +39,13 @@ struct Slot {
     group: u32,
 }
 
-const FREE: Slot = Slot { key: 0, group: u32::MAX };
+const NONE: u32 = u32::MAX;
+const FREE: Slot = Slot { key: 0, group: NONE };
 
 impl GroupTable {
     pub(super) fn new() -> Self {
-        Self { slots: vec![FREE; 1 << FIRST_BITS], keys: Vec::new(), null_group: None, is_full: false }
+        let slots = vec![FREE; FIRST_SLOTS];
+        Self { small: Vec::new(), slots, keys: Vec::new(), null_group: None, is_full: false }
     }
 
     /// Whether rows can be grouped by values of `key_type` here.
@@ -58,7 +67,9 @@ impl GroupTable {
 
     /// Bytes of memory held.
     pub(super) fn size(&self) -> usize {
-        size_of_val(self.slots.as_slice()) + self.keys.capacity() * size_of::<Option<i64>>()
+        size_of_val(self.slots.as_slice())
+            + size_of_val(self.small.as_slice())
+            + self.keys.capacity() * size_of::<Option<i64>>()
     }
 
     /// Puts the group of each of `keys` into `groups`. False if the table is full; then it is as it was before.
@@ -101,11 +112,20 @@ impl GroupTable {
     }
 
     fn group_of(&mut self, key: i64) -> usize {
+        // A negative key is a large one here.
+        match self.small.get(key as usize) {
+            Some(group) if *group != NONE => *group as usize,
+            Some(_) => self.add(key),
+            None => self.group_of_large(key),
+        }
+    }
+
+    fn group_of_large(&mut self, key: i64) -> usize {
         let mask = self.slots.len() - 1;
         let mut at = first_slot(key, self.slots.len());
         loop {
             let slot = self.slots[at & mask];
-            if slot.group == FREE.group {
+            if slot.group == NONE {
                 return self.add(key);
             }
             if slot.key == key {
@@ -132,18 +152,27 @@ impl GroupTable {
             return 0;
         }
         self.keys.push(Some(key));
-        if self.keys.len() * 2 > self.slots.len() {
-            self.grow();
-        } else {
-            self.put(Slot { key, group: group as u32 });
+        match usize::try_from(key) {
+            Ok(key) if key < SMALL => self.put_small(key, group as u32),
+            _ if self.keys.len() * SLOTS_A_GROUP > self.slots.len() => self.grow(),
+            _ => self.put(Slot { key, group: group as u32 }),
         }
         group
+    }
+
+    fn put_small(&mut self, key: usize, group: u32) {
+        if key >= self.small.len() {
+            self.small.resize((key + 1).next_power_of_two(), NONE);
+        }
+        self.small[key] = group;
     }
 
     fn grow(&mut self) {
         self.slots = vec![FREE; self.slots.len() * 2];
         for group in 0..self.keys.len() {
-            if let Some(key) = self.keys[group] {
+            if let Some(key) = self.keys[group]
+                && !(0..SMALL as i64).contains(&key)
+            {
                 self.put(Slot { key, group: group as u32 });
             }
         }
@@ -153,7 +182,7 @@ impl GroupTable {
         let mask = self.slots.len() - 1;
         let first = first_slot(slot.key, self.slots.len());
         let mut distance = 0;
-        while self.slots[(first + distance) & mask].group != FREE.group {
+        while self.slots[(first + distance) & mask].group != NONE {
             distance += 1;
         }
         self.is_full |= distance > MAX_DISTANCE;
