@@ -166,6 +166,8 @@ def test_sql_that_analysts_write(lab):
         assert one("select customer, id, count(*) from orders group by rollup (customer, id) order by 1, 2") == [
             (1, 1, 1), (1, 2, 1), (1, None, 2), (2, 3, 1), (2, None, 1), (None, None, 3)]
         assert one("select customer, count(*) from orders group by grouping sets ((customer), ()) order by 1") == [(1, 2), (2, 1), (None, 3)]
+        assert one("select '2026-01-02 03:04'::timestamp = '2026-01-02 03:04:00', '2026-01-02T03:04'::timestamptz::varchar") == [
+            (True, "2026-01-02 03:04:00+00")]
         cursor = connection.execute("select count(*), 1 + 1, 'x'::varchar(5), case when true then 1 end from orders")
         assert [column.name for column in cursor.description] == ["count", "?column?", "varchar", "case"]
         assert "QUERY PLAN" in connection.execute("explain select * from orders").description[0].name

@@ -132,6 +132,23 @@ def test_a_column_may_have_the_name_of_a_function_of_the_time(sql):
     assert rows(sql, "SELECT getdate, now < now() FROM moments") == [(1, True)]
 
 
+def test_a_view_is_read_while_its_owner_may_read_what_it_reads(lab, sql):
+    sql.execute("CREATE USER bob PASSWORD 'Bobs-Passw0rd'")
+    sql.execute("CREATE SCHEMA bobs AUTHORIZATION bob")
+    sql.execute("CREATE TABLE base (n int)")
+    sql.execute("GRANT SELECT ON base TO bob")
+    with lab.connect(user="bob", password="Bobs-Passw0rd") as bob:
+        bob.execute("CREATE MATERIALIZED VIEW bobs.numbers AUTO REFRESH YES AS SELECT n FROM base")
+        sql.execute("INSERT INTO base VALUES (1)")
+        assert rows(bob, "SELECT * FROM bobs.numbers") == [(1,)]
+        sql.execute("REVOKE SELECT ON base FROM bob")
+        for query in ("REFRESH MATERIALIZED VIEW bobs.numbers", "SELECT * FROM bobs.numbers"):
+            assert "permission denied for relation base" in str(failed(bob, query))
+        assert "permission denied for relation base" in str(failed(sql, "SELECT * FROM bobs.numbers"))
+        sql.execute("ALTER TABLE base OWNER TO bob")
+        assert rows(sql, "SELECT * FROM bobs.numbers") == [(1,)]
+
+
 PICKED = "json_extract_path_text(from_varbyte(kinesis_data, 'utf-8'), '{}')"
 TEXTS = {
     "CASE WHEN {station}::int > 4 THEN 'hi' ELSE 'lo' END": lambda n: "hi" if n % 7 > 4 else "lo",

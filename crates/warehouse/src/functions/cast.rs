@@ -304,7 +304,11 @@ fn from_text(texts: &StringViewArray, to: SqlType) -> Result<ArrayRef> {
         _ => {}
     }
     let source: ArrayRef = Arc::new(trimmed);
-    convert(&source, &to.arrow()).map_err(|_| {
+    let converted = convert(&source, &to.arrow()).or_else(|error| match to {
+        SqlType::Timestamp | SqlType::TimestampTz => convert(&with_seconds(source.as_string_view()), &to.arrow()),
+        _ => Err(error),
+    });
+    converted.map_err(|_| {
         let options = CastOptions { safe: true, format_options: FormatOptions::default() };
         let converted = cast_with_options(&source, &to.arrow(), &options).ok();
         let bad = (0..source.len())
@@ -312,6 +316,15 @@ fn from_text(texts: &StringViewArray, to: SqlType) -> Result<ArrayRef> {
         let text = bad.map(|row| source.as_string_view().value(row)).unwrap_or_default();
         bad_text(text, to).into_engine()
     })
+}
+
+/// Times of the day that end with the minutes, which the engine does not know, with seconds.
+fn with_seconds(texts: &StringViewArray) -> ArrayRef {
+    let whole = |text: &str| match text.as_bytes() {
+        [.., b' ' | b'T', _, _, b':', _, _] => format!("{text}:00"),
+        _ => text.to_owned(),
+    };
+    Arc::new(texts.iter().map(|text| text.map(whole)).collect::<StringViewArray>())
 }
 
 fn bad_text(text: &str, to: SqlType) -> SqlError {

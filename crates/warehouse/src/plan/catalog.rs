@@ -116,6 +116,7 @@ impl OneSchema {
         let Inner { view, purpose, user } = &*self.catalog;
         if let Some(user) = user {
             view.snapshot.require(user, relation, Privilege::Select)?;
+            view.snapshot.require_bases(relation)?;
         }
         match (purpose, part) {
             (Purpose::Definition(_), None) => Ok(Arc::new(Leaf::of_relation(relation))),
@@ -142,6 +143,10 @@ impl SchemaProvider for OneSchema {
         }
         if let Some(external) = view.snapshot.external_schemas.get(&self.name) {
             return self.stream(name, external);
+        }
+        if part.is_some() {
+            let message = format!("relation \"{plain}\" does not exist");
+            return Err(SqlError::new(ErrorKind::UndefinedTable, message).into_engine());
         }
         match purpose {
             Purpose::Query(views) => {

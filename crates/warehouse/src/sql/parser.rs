@@ -228,6 +228,8 @@ impl Reader<'_> {
             Statement::DropUser(DropUser { names, if_exists })
         } else if self.words(&["tail"]) {
             Statement::Tail(self.parser.parse_object_name(false)?)
+        } else if let Some(owner) = self.table_owner()? {
+            owner
         } else if self.is_append_from() {
             Statement::AppendFrom(self.append_from()?)
         } else {
@@ -237,6 +239,16 @@ impl Reader<'_> {
             Token::EOF => Ok(statement),
             _ => self.parser.expected("end of statement", self.parser.peek_token()),
         }
+    }
+
+    /// `ALTER TABLE name OWNER TO user`, which the parser knows in other dialects only.
+    fn table_owner(&mut self) -> Result<Option<Statement>, ParserError> {
+        self.parser.maybe_parse(|parser| {
+            parser.expect_keywords(&[Keyword::ALTER, Keyword::TABLE])?;
+            let name = parser.parse_object_name(false)?;
+            parser.expect_keywords(&[Keyword::OWNER, Keyword::TO])?;
+            Ok(Statement::AlterTableOwner(name, parser.parse_identifier()?))
+        })
     }
 
     fn create_external_schema(&mut self) -> Result<CreateExternalSchema, ParserError> {

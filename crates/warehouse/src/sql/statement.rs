@@ -11,6 +11,7 @@ pub(crate) enum Statement {
     ExplainRefresh(ObjectName),
     DropMaterializedView(DropMaterializedView),
     AlterMaterializedView(AlterMaterializedView),
+    AlterTableOwner(ObjectName, Ident),
     AppendFrom(AppendFrom),
     /// `TAIL view`: the rows that it gets from now on, without an end. Not in Redshift.
     Tail(ObjectName),

@@ -9,7 +9,7 @@ use super::create_view::place;
 use crate::error::{Result, SqlError};
 use crate::session::{Outcome, Session};
 use crate::sql::{SortTerm, split_name};
-use crate::storage::{Change, Column, DistStyle, Layout, Reached, Relation, RelationKind, SchemaEntry};
+use crate::storage::{Change, Column, DistStyle, Layout, Reached, Relation, RelationKind, SchemaEntry, no_user};
 use crate::types::SqlType;
 use crate::views::{columns_of, write_rows};
 
@@ -58,15 +58,22 @@ pub(super) async fn run(session: &mut Session, create: CreateTable, text: &str) 
 }
 
 pub(super) async fn schema(session: &mut Session, name: &SchemaName, if_not_exists: bool) -> Result<Outcome> {
-    let (SchemaName::Simple(name) | SchemaName::NamedAuthorization(name, _)) = name else {
-        return Err(SqlError::unsupported("CREATE SCHEMA AUTHORIZATION needs a name"));
+    let (name, owner) = match name {
+        SchemaName::Simple(name) => (name, session.user.clone()),
+        SchemaName::NamedAuthorization(name, owner) => (name, owner.value.clone()),
+        SchemaName::UnnamedAuthorization(_) => {
+            return Err(SqlError::unsupported("CREATE SCHEMA AUTHORIZATION needs a name"));
+        }
     };
     let (_, name) = split_name(name)?;
+    if !session.read_view()?.snapshot.users.contains_key(&owner) {
+        return Err(no_user(&owner));
+    }
     if if_not_exists && session.read_view()?.snapshot.has_schema(&name) {
         session.notice(format!("schema \"{name}\" already exists, skipping"));
     } else {
         session.require_create_in_database()?;
-        let (id, owner) = (session.cluster.store.new_id(), session.user.clone());
+        let id = session.cluster.store.new_id();
         session.change(vec![Change::CreateSchema(SchemaEntry { id, name, owner })]).await?;
     }
     Ok(Outcome::Done("CREATE SCHEMA".into()))

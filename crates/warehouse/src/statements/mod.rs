@@ -20,7 +20,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::sql::sqlparser::ast::{AlterTableOperation, Owner, Statement as Sql};
+use datafusion::sql::sqlparser::ast::Statement as Sql;
 
 use crate::error::{Result, SqlError};
 use crate::plan::{Parameter, bind_parameters};
@@ -38,6 +38,7 @@ pub(crate) async fn run(session: &mut Session, parsed: &Parsed, parameters: &[Pa
         Statement::DropMaterializedView(drop) => drop::materialized_views(session, drop).await,
         Statement::AlterMaterializedView(alter) => refresh::alter(session, alter).await,
         Statement::AppendFrom(append) => delete::append_from(session, append).await,
+        Statement::AlterTableOwner(name, owner) => refresh::alter_table_owner(session, name, &owner.value).await,
         Statement::Tail(name) => tail::run(session, name),
         Statement::CreateUser(create) => users::create(session, create).await,
         Statement::AlterUser(alter) => users::alter(session, alter).await,
@@ -65,12 +66,7 @@ async fn run_sql(session: &mut Session, statement: Sql, text: &str) -> Result<Ou
             [table] => delete::truncate(session, &table.name).await,
             _ => Err(SqlError::syntax("TRUNCATE needs the name of one table")),
         },
-        Sql::AlterTable(alter) => match alter.operations.as_slice() {
-            [AlterTableOperation::OwnerTo { new_owner: Owner::Ident(owner) }] => {
-                refresh::alter_table_owner(session, &alter.name, &owner.value).await
-            }
-            _ => Err(SqlError::unsupported("ALTER TABLE is supported for OWNER TO and APPEND FROM only")),
-        },
+        Sql::AlterTable(_) => Err(SqlError::unsupported("ALTER TABLE is supported for OWNER TO and APPEND FROM only")),
         Sql::Grant(grant) => privileges::grant(session, &grant).await,
         Sql::Revoke(revoke) => privileges::revoke(session, &revoke).await,
         Sql::Vacuum(vacuum) => vacuum::vacuum(session, vacuum.table_name.as_ref(), vacuum.delete_only).await,

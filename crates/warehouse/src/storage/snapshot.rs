@@ -286,6 +286,14 @@ impl Snapshot {
         }
     }
 
+    /// Fails unless the owner of a view over tables and views may read them. Otherwise it is neither refreshed, nor read by
+    /// anybody (Redshift: querying a materialized view).
+    pub(crate) fn require_bases(&self, view: &Relation) -> Result<()> {
+        let bases = view.derived().map(|view| view.bases.as_slice()).unwrap_or_default();
+        let bases = bases.iter().filter_map(|base| self.relations.get(&base.relation));
+        bases.into_iter().try_for_each(|base| self.require(&view.owner, base, Privilege::Select))
+    }
+
     /// The views that read a relation.
     pub(crate) fn dependents(&self, relation: i64) -> impl Iterator<Item = &Arc<Relation>> {
         let reads = move |view: &DerivedView| view.bases.iter().any(|base| base.relation == relation);

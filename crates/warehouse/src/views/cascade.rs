@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::derived::RETRIES;
-use super::views::{RefreshRequest, Turn};
+use super::views::{RefreshRequest, Turn, apart};
 use super::{Refreshed, Views};
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::storage::{Change, Positions, Relation, Trigger};
@@ -13,8 +13,7 @@ impl Views {
     /// of the last. It goes on to its end even if the statement is cancelled.
     pub(crate) async fn refresh_cascade(self: &Arc<Self>, ids: Vec<i64>, request: RefreshRequest) -> Result<Refreshed> {
         let views = Arc::clone(self);
-        let refreshed = tokio::spawn(async move { views.cascade(&ids, &request).await }).await;
-        refreshed.map_err(|error| SqlError::new(ErrorKind::Internal, format!("a refresh ended early: {error}")))?
+        apart(async move { views.cascade(&ids, &request).await }).await
     }
 
     async fn cascade(&self, ids: &[i64], request: &RefreshRequest) -> Result<Refreshed> {

@@ -53,6 +53,7 @@ impl Views {
         read: &ReadView,
         relation: &Relation,
     ) -> Result<(Option<Change>, Refreshed)> {
+        read.snapshot.require_bases(relation)?;
         let (running, plan) = (self.running(relation.id), self.plans.of(relation).await?);
         let view = self.with_bases(relation).await?;
         let reached = reached(read, &view)?;

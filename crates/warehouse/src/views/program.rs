@@ -8,7 +8,6 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::execution::TaskContext;
 use datafusion::execution::context::SessionState;
-use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 
@@ -30,8 +29,8 @@ impl Program {
     /// Compiles a plan with one leaf.
     pub(crate) async fn compile(planner: &SessionState, plan: &LogicalPlan) -> Result<Self> {
         // A batch is one partition: slices run beside each other, not parts of a batch.
-        let config = planner.config().clone().with_target_partitions(1);
-        let planner = SessionStateBuilder::new_from_existing(planner.clone()).with_config(config).build();
+        let mut planner = planner.clone();
+        planner.config_mut().options_mut().execution.target_partitions = 1;
         let plan = planner.create_physical_plan(plan).await?;
         // A condition that is never true leaves nothing to be read.
         let mut input = Arc::new(Schema::empty());

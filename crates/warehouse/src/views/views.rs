@@ -154,9 +154,7 @@ impl Views {
     pub(crate) async fn refresh(self: &Arc<Self>, id: i64, request: RefreshRequest) -> Result<Refreshed> {
         let views = Arc::clone(self);
         let trigger = Trigger::Manual { backend: request.backend };
-        let refresh = async move { views.refresh_and_note(id, trigger, &request.user, request.error_mode).await };
-        let refreshed = tokio::spawn(refresh).await;
-        refreshed.map_err(|error| SqlError::new(ErrorKind::Internal, format!("a refresh ended early: {error}")))?
+        apart(async move { views.refresh_and_note(id, trigger, &request.user, request.error_mode).await }).await
     }
 
     /// Refreshes a view and notes how it went.
@@ -223,13 +221,19 @@ impl Views {
         self.flush_in_turn(id).await
     }
 
+    /// The same for one view of many: whatever happens, the others have their turn.
+    pub(super) async fn flush_apart(self: &Arc<Self>, id: i64) -> Result<()> {
+        let views = Arc::clone(self);
+        apart(async move { views.flush(id).await }).await
+    }
+
     /// Stops all work on views and flushes what they hold.
-    pub(crate) async fn stop(&self) {
+    pub(crate) async fn stop(self: &Arc<Self>) {
         self.stop.cancel();
         self.lock().values().for_each(|running| running.stop.cancel());
         let ids: Vec<i64> = self.store.read_view().hot.keys().copied().collect();
         for id in ids {
-            if let Err(error) = self.flush(id).await {
+            if let Err(error) = self.flush_apart(id).await {
                 tracing::error!(view = id, %error, "rows that are only in the stream are read again at the next start");
             }
         }
@@ -361,6 +365,12 @@ impl Dependent for Views {
         });
         needed.collect()
     }
+}
+
+/// Does work as a task of its own: it goes on to its end even if nobody waits any more, and a panic in it is its error.
+pub(super) async fn apart<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    let done = tokio::spawn(work).await;
+    done.map_err(|error| SqlError::new(ErrorKind::Internal, format!("work on a view ended early: {error}")))?
 }
 
 /// Shard by shard the later of two positions.
