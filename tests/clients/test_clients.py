@@ -1,5 +1,6 @@
 """Real clients besides boto3 and psycopg: the AWS CLI, psql, redshift_connector, DuckDB, and tidemill's own commands."""
 
+import datetime
 import decimal
 import json
 import subprocess
@@ -168,6 +169,7 @@ def test_sql_that_analysts_write(lab):
         assert one("select customer, count(*) from orders group by grouping sets ((customer), ()) order by 1") == [(1, 2), (2, 1), (None, 3)]
         assert one("select '2026-01-02 03:04'::timestamp = '2026-01-02 03:04:00', '2026-01-02T03:04'::timestamptz::varchar") == [
             (True, "2026-01-02 03:04:00+00")]
+        assert one("select '2026-01-03 01:00'::timestamp - '2026-01-01'::timestamp") == [(datetime.timedelta(days=2, hours=1),)]
         cursor = connection.execute("select count(*), 1 + 1, 'x'::varchar(5), case when true then 1 end from orders")
         assert [column.name for column in cursor.description] == ["count", "?column?", "varchar", "case"]
         assert "QUERY PLAN" in connection.execute("explain select * from orders").description[0].name

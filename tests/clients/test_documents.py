@@ -161,6 +161,8 @@ def test_documents_are_compared_by_their_values(sql):
         assert found == wanted, condition
     ordered = [i for (i,) in sql.execute("SELECT i FROM v_ WHERE NOT i IN (4, 13) ORDER BY v.a").fetchall()]
     assert ordered == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12]
+    ranked = sql.execute("SELECT i, row_number() OVER (ORDER BY v.a) FROM v_ WHERE i IN (3, 5, 6, 8) ORDER BY i").fetchall()
+    assert ranked == [(3, 1), (5, 2), (6, 3), (8, 4)]
     pairs = sql.execute("SELECT l.i, r.i FROM v_ l JOIN v_ r ON l.v.a = r.v.a AND l.i < r.i").fetchall()
     assert pairs == [(3, 4)]
     sql.execute("CREATE TABLE names (st varchar(10), n int)")

@@ -253,6 +253,24 @@ def test_one_value_may_be_cast_to_several_types(lab, sql):
     assert rows(sql, "SELECT max(s::int) AS a, max(s) AS b, sum(s::float) OVER () AS c FROM casts GROUP BY s") == [(2, 2, 2.0)]
 
 
+def test_an_operator_sees_how_far_a_view_is_behind(lab, sql):
+    sql.execute(EVENTS.format(options=""))
+    lab.put([event(number) for number in range(10)])
+    lag = "SELECT trim(schema_name), trim(mv_name), trim(stream_name), count(DISTINCT shard_id), sum(records_behind) FROM tidemill_view_lag GROUP BY 1, 2, 3"
+    shards = len(lab.kinesis.list_shards(StreamName=lab.STREAM)["Shards"])
+    assert rows(sql, lag) == [("public", "events", lab.STREAM, shards, 10)]
+    sql.execute("REFRESH MATERIALIZED VIEW events")
+    assert rows(sql, lag) == [("public", "events", lab.STREAM, shards, 0)]
+    sql.execute("CREATE MATERIALIZED VIEW stations AS SELECT DISTINCT station FROM events")
+    for view in ("events", "stations"):
+        sql.execute(f"REFRESH MATERIALIZED VIEW {view}")
+    states = "SELECT trim(mv_name), trim(status) FROM svl_mv_refresh_status ORDER BY starttime DESC LIMIT 2"
+    assert rows(sql, states) == [
+        ("stations", "MV was already updated"),
+        ("events", "Refresh successfully updated MV incrementally. Stream returned no new data"),
+    ]
+
+
 def test_rows_purged_from_a_view_do_not_come_back(lab, sql):
     sql.execute(EVENTS.format(options=""))
     lab.put([event(number) for number in range(100)])
@@ -262,6 +280,7 @@ def test_rows_purged_from_a_view_do_not_come_back(lab, sql):
     sql.execute("INSERT INTO gone VALUES (3), (4)")
     assert sql.execute("DELETE FROM events USING gone WHERE events.station = gone.station").rowcount == 28
     assert rows(sql, "SELECT DISTINCT station FROM events ORDER BY 1") == [(5,), (6,)]
+    assert "to itself" in str(failed(sql, "ALTER TABLE gone APPEND FROM gone"))
     lab.put([event(0)])
     sql.execute("REFRESH MATERIALIZED VIEW events")
     assert rows(sql, "SELECT station, count(*) FROM events GROUP BY 1 ORDER BY 1") == [(0, 1), (5, 14), (6, 14)]
@@ -470,6 +489,7 @@ def test_the_past_can_be_read(lab, sql):
     assert rows(sql, f"SELECT a FROM t AT (TIMESTAMP '{then}')") == [(1,)]
     assert rows(sql, f"SELECT t.a, now.a FROM t AT (TIMESTAMP '{then}') JOIN t AS now ON now.a > t.a") == [(1, 2)]
     assert failed(sql, "SELECT a FROM t AT (SNAPSHOT 999)").sqlstate == "22023"
+    assert 'relation "nowhere" does not exist' in str(failed(sql, "SELECT a FROM nowhere AT (SNAPSHOT 1)"))
 
 
 def test_tail_prints_rows_as_they_arrive(lab, sql):

@@ -8,8 +8,8 @@ use chrono::{DateTime, NaiveDate};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, Schema,
-    Time64MicrosecondType, TimestampMicrosecondType,
+    Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType,
+    Schema, Time64MicrosecondType, TimestampMicrosecondType,
 };
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use pgwire::api::Type;
@@ -100,6 +100,10 @@ pub fn text(sql_type: SqlType, values: &ArrayRef, row: usize) -> String {
         SqlType::Varbyte(_) => values.as_binary_view().value(row).iter().map(|byte| format!("{byte:02x}")).collect(),
         SqlType::Char(length) => format!("{:<width$}", values.as_string_view().value(row), width = length as usize),
         SqlType::Varchar(_) | SqlType::Super | SqlType::Name => values.as_string_view().value(row).to_owned(),
+        SqlType::Interval => {
+            let interval = values.as_primitive::<IntervalMonthDayNanoType>().value(row);
+            interval_text(interval.months, interval.days, interval.nanoseconds)
+        }
         _ => ArrayFormatter::try_new(values, &FormatOptions::default())
             .map(|format| format.value(row).to_string())
             .unwrap_or_default(),
@@ -133,6 +137,24 @@ fn timestamp_text(micros: i64) -> String {
     let time = DateTime::from_timestamp_micros(micros).unwrap_or_default();
     let text = time.format("%Y-%m-%d %H:%M:%S%.6f").to_string();
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// `1 year 2 mons 3 days 04:05:06.7`: what is zero is left out, and whole days of the time count as days.
+fn interval_text(months: i32, days: i32, nanos: i64) -> String {
+    const DAY: i64 = 86_400_000_000;
+    let micros = nanos / 1000;
+    let (days, time) = (i64::from(days) + micros / DAY, micros % DAY);
+    let parts = [(i64::from(months / 12), "year"), (i64::from(months % 12), "mon"), (days, "day")];
+    let parts = parts.iter().filter(|(count, _)| *count != 0);
+    let mut parts: Vec<String> =
+        parts.map(|(count, unit)| format!("{count} {unit}{}", if *count == 1 { "" } else { "s" })).collect();
+    if time != 0 || parts.is_empty() {
+        let (sign, time) = (if time < 0 { "-" } else { "" }, time.unsigned_abs());
+        let seconds = time / 1_000_000;
+        let fraction = format!("{:02}.{:06}", seconds % 60, time % 1_000_000);
+        parts.push(format!("{sign}{:02}:{:02}:{}", seconds / 3600, seconds / 60 % 60, trimmed(&fraction)));
+    }
+    parts.join(" ")
 }
 
 fn binary(sql_type: SqlType, values: &ArrayRef, row: usize) -> Vec<u8> {
@@ -238,6 +260,10 @@ mod tests {
         assert_eq!(float_text(1e20, 15), "1e+20");
         assert_eq!(float_text(123.0, 15), "123");
         assert_eq!(timestamp_text(1_700_000_000_120_000), "2023-11-14 22:13:20.12");
+        assert_eq!(interval_text(14, -3, 3_723_500_000_000), "1 year 2 mons -3 days 01:02:03.5");
+        assert_eq!(interval_text(0, 0, -176_400_000_000_000), "-2 days -01:00:00");
+        assert_eq!(interval_text(0, 1, 0), "1 day");
+        assert_eq!(interval_text(0, 0, 0), "00:00:00");
     }
 
     #[test]

@@ -71,6 +71,8 @@ impl Engine {
             .with_physical_optimizer_rule(Arc::new(GuardConditions))
             .with_physical_optimizer_rule(Arc::new(IntegerGroups))
             .build();
+        // The engine's takes other formats, and gives back Redshift's as they are.
+        state.deregister_udf("to_char")?;
         for function in functions::scalar_functions().into_iter().chain(system::functions()) {
             state.register_udf(function)?;
         }

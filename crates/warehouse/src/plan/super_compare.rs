@@ -111,6 +111,13 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             });
             Ok(Transformed::yes(Expr::Case(Case::new(None, branches.collect::<Result<_>>()?, else_expr.clone()))))
         }
+        Expr::WindowFunction(window) if window.params.order_by.iter().any(|sort| is_super(&sort.expr, schema)) => {
+            let mut window = window.clone();
+            for sort in window.params.order_by.iter_mut().filter(|sort| is_super(&sort.expr, schema)) {
+                sort.expr = super_key(sort.expr.clone());
+            }
+            Ok(Transformed::yes(Expr::WindowFunction(window)))
+        }
         Expr::AggregateFunction(call) if matches!(call.func.name(), "min" | "max" | "sum" | "avg") => {
             match call.params.args.first().is_some_and(|value| is_super(value, schema)) {
                 true => Err(SqlError::unsupported(format!("function {}(super) is not supported", call.func.name()))

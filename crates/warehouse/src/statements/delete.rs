@@ -69,6 +69,10 @@ pub(super) async fn append_from(session: &mut Session, append: &AppendFrom) -> R
         let message = format!("\"{}\" is not a table", target.name);
         return Err(SqlError::new(ErrorKind::WrongObjectType, message));
     }
+    if session.relation(&append.source)?.id == target.id {
+        let message = format!("cannot append \"{}\" to itself", target.name);
+        return Err(SqlError::new(ErrorKind::InvalidParameterValue, message));
+    }
     let (_turn, source) = take_rows(session, &append.source, Privilege::Delete).await?;
     session.require_owner("relation", &source.name, &source.owner)?;
     let places = matching(append, &source, &target)?;

@@ -76,10 +76,10 @@ pub(super) fn owned_view(session: &Session, name: &ObjectName) -> Result<Arc<Rel
 fn notice(session: &Session, relation: &Relation, work: Work) -> Result<String> {
     let name = &relation.name;
     Ok(match work {
-        Work::Nothing if reads_stale_view(session, relation)? => format!(
+        Work::Nothing | Work::NoNewData if reads_stale_view(session, relation)? => format!(
             "Materialized view {name} is already up to date. However, it depends on another materialized view that is not up to date."
         ),
-        Work::Nothing => format!("Materialized view {name} is already up to date."),
+        Work::Nothing | Work::NoNewData => format!("Materialized view {name} is already up to date."),
         Work::Recomputed => format!("Materialized view {name} was recomputed from scratch."),
         Work::Added | Work::AddedSome | Work::AddedNone => {
             format!("Materialized view {name} was incrementally updated successfully.")

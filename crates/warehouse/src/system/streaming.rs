@@ -2,6 +2,7 @@
 
 use datafusion::common::ScalarValue;
 use tidemill_clock::Timestamp as Time;
+use tidemill_stream::ShardId;
 
 use super::{System, SystemRelation, ids, row};
 use crate::plan::DATABASE;
@@ -322,6 +323,32 @@ pub(super) const RELATIONS: &[SystemRelation] = &[
                 ])
             };
             letters(system).filter_map(row).collect()
+        },
+    },
+    SystemRelation {
+        name: "tidemill_view_lag",
+        columns: &[
+            ("schema_name", Char(128)),
+            ("mv_name", Char(128)),
+            ("stream_name", Char(255)),
+            ("shard_id", Char(128)),
+            ("records_behind", BigInt),
+        ],
+        rows: |system| {
+            let rows = |view: &Relation| {
+                let shards = system.views.shards_behind(system.view, view).unwrap_or_default();
+                let row = |(shard, records): (ShardId, u64)| {
+                    row![
+                        view.schema.as_str(),
+                        view.name.as_str(),
+                        view.streaming().map(|stream| stream.stream.clone()),
+                        shard.to_string(),
+                        records as i64,
+                    ]
+                };
+                shards.into_iter().map(row).collect::<Vec<_>>()
+            };
+            views(system).flat_map(rows).collect()
         },
     },
     SystemRelation {

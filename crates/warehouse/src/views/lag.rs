@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tidemill_stream::ShardId;
+
 use super::Views;
 use super::refresh::ends;
 use crate::storage::{ReadView, Relation, RelationKind};
@@ -46,12 +48,17 @@ impl Views {
 
     /// Records that a streaming view does not show yet, if its stream exists.
     pub(crate) fn records_behind(&self, read: &ReadView, relation: &Relation) -> Option<u64> {
+        Some(self.shards_behind(read, relation)?.into_iter().map(|(_, records)| records).sum())
+    }
+
+    /// The same by shard.
+    pub(crate) fn shards_behind(&self, read: &ReadView, relation: &Relation) -> Option<Vec<(ShardId, u64)>> {
         let stream = self.stream(relation)?;
         let hot = read.hot_rows(relation)?;
         let behind = ends(&stream).into_iter().map(|(shard, end)| {
             let next = hot.positions().get(&shard).copied().unwrap_or(1);
-            end.saturating_sub(next)
+            (ShardId(shard), end.saturating_sub(next))
         });
-        Some(behind.sum())
+        Some(behind.collect())
     }
 }

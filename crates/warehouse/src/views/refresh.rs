@@ -30,8 +30,10 @@ pub(crate) struct Refreshed {
 /// How a refresh brought a view up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// It was up to date.
+    /// It was up to date, …
     Nothing,
+    /// … or its stream was read and had nothing new.
+    NoNewData,
     /// New rows were added, …
     Added,
     /// … and some or all of the records were set aside.
@@ -49,7 +51,8 @@ impl Refreshed {
     /// What `svl_mv_refresh_status` says.
     pub(super) fn status(&self) -> &'static str {
         match self.work {
-            Work::Nothing => "Refresh successfully updated MV incrementally. Stream returned no new data",
+            Work::Nothing => "MV was already updated",
+            Work::NoNewData => "Refresh successfully updated MV incrementally. Stream returned no new data",
             Work::Added => "Refresh successfully updated MV incrementally",
             Work::AddedSome => "Refresh successfully updated MV incrementally. Some stream records were skipped",
             Work::AddedNone => {
@@ -261,7 +264,7 @@ fn outcome(parts: Vec<ShardScan>) -> Refreshed {
     let scanned: i64 = scans.iter().map(|scan| scan.scanned_rows).sum();
     let skipped: i64 = scans.iter().map(|scan| scan.skipped_rows).sum();
     let work = match skipped {
-        0 if scanned == 0 => Work::Nothing,
+        0 if scanned == 0 => Work::NoNewData,
         0 => Work::Added,
         skipped if skipped == scanned => Work::AddedNone,
         _ => Work::AddedSome,
