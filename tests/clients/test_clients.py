@@ -128,6 +128,16 @@ def test_psycopg_reads_binary_results_and_parameters(lab):
         assert row[:3] == values[:3] and row[3].isoformat() == "2026-01-02T03:04:05.500000" and row[4:] == values[4:]
 
 
+def test_a_parameter_may_be_of_another_type_than_its_value(lab):
+    with lab.connect() as connection:
+        connection.execute("create table t (n int)")
+        connection.execute("insert into t values (1)")
+        for query, wanted in (("n + %s", 6), ("coalesce(n, %s)", 1), ("case when n > 1 then n else %s end", 5), ("n * (%s)::int", 5)):
+            for binary in (False, True):
+                cursor = connection.cursor(binary=binary)
+                assert cursor.execute(f"select {query} from t", (5,), prepare=True).fetchall() == [(wanted,)], query
+
+
 def test_a_prepared_statement_does_not_change_its_result(lab):
     with lab.connect() as connection, lab.connect() as other:
         other.execute("create table t (k timestamp)")

@@ -111,13 +111,17 @@ impl Queries {
         if let (Outcome::Rows(rows), Some(described)) = (&outcome, described)
             && !encode::same_types(&rows.schema(), described)
         {
-            return Err(to_wire(SqlError::unsupported("cached plan must not change result type")));
+            // A value in the place of a parameter may make it another type, which is converted; but not another relation.
+            let now = session.describe(prepared).await.map_err(to_wire)?.columns;
+            if !now.is_some_and(|now| encode::same_types(&now, described)) {
+                return Err(to_wire(SqlError::unsupported("cached plan must not change result type")));
+            }
         }
-        respond(outcome, format).await
+        respond(outcome, format, described).await
     }
 }
 
-async fn respond(outcome: Outcome, format: &Format) -> PgWireResult<Response> {
+async fn respond(outcome: Outcome, format: &Format, described: Option<&SchemaRef>) -> PgWireResult<Response> {
     match outcome {
         Outcome::Done(tag) => Ok(match tag.as_str() {
             "BEGIN" => Response::TransactionStart(Tag::new("BEGIN")),
@@ -125,14 +129,15 @@ async fn respond(outcome: Outcome, format: &Format) -> PgWireResult<Response> {
             tag => Response::Execution(tag_of(tag)),
         }),
         Outcome::Rows(mut batches) => {
-            let fields = Arc::new(encode::fields(&batches.schema(), format));
+            let schema = described.cloned().unwrap_or_else(|| batches.schema());
+            let fields = Arc::new(encode::fields(&schema, format));
             // The first batch is waited for here, where a cancel request still reaches the statement.
             let first = batches.next().await.transpose().map_err(|error| to_wire(SqlError::from(error)))?;
             let rest = batches.map_err(|error| to_wire(SqlError::from(error)));
             let batches = futures::stream::iter(first.map(Ok)).chain(rest);
             let columns = Arc::clone(&fields);
             let rows = batches.flat_map(move |batch| {
-                let rows = batch.and_then(|batch| encode::rows(&batch, &columns));
+                let rows = batch.and_then(|batch| encode::rows(&batch, &schema, &columns));
                 futures::stream::iter(match rows {
                     Ok(rows) => rows.into_iter().map(Ok).collect::<Vec<_>>(),
                     Err(error) => vec![Err(error)],

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::{BufMut, BytesMut};
 use chrono::{DateTime, NaiveDate};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType,
     Schema, Time64MicrosecondType, TimestampMicrosecondType,
@@ -53,12 +53,13 @@ pub(crate) fn wire_type(sql_type: SqlType) -> Type {
     Type::from_oid(oid).unwrap_or_else(own)
 }
 
-/// The rows of a batch.
-pub(crate) fn rows(batch: &RecordBatch, fields: &Arc<Vec<FieldInfo>>) -> PgWireResult<Vec<DataRow>> {
-    let schema = batch.schema();
+/// The rows of a batch, as values of the columns of `schema`.
+pub(crate) fn rows(batch: &RecordBatch, schema: &Schema, fields: &Arc<Vec<FieldInfo>>) -> PgWireResult<Vec<DataRow>> {
+    let options = CastOptions { safe: false, ..CastOptions::default() };
     let columns = schema.fields().iter().zip(batch.columns()).map(|(field, values)| {
         let sql_type = SqlType::of(field);
-        let values = cast(values, &sql_type.arrow()).map_err(|error| PgWireError::ApiError(Box::new(error)))?;
+        let values = cast_with_options(values, &sql_type.arrow(), &options)
+            .map_err(|error| PgWireError::ApiError(Box::new(error)))?;
         Ok((sql_type, values))
     });
     let columns = columns.collect::<PgWireResult<Vec<_>>>()?;
@@ -139,17 +140,23 @@ fn timestamp_text(micros: i64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// `1 year 2 mons 3 days 04:05:06.7`: what is zero is left out, and whole days of the time count as days.
+/// `1 year 2 mons 3 days 04:05:06.7`: what is zero is left out, and what is positive after something negative has its sign. Whole
+/// days of the time count as days, as they do in a difference of timestamps.
 fn interval_text(months: i32, days: i32, nanos: i64) -> String {
     const DAY: i64 = 86_400_000_000;
     let micros = nanos / 1000;
     let (days, time) = (i64::from(days) + micros / DAY, micros % DAY);
-    let parts = [(i64::from(months / 12), "year"), (i64::from(months % 12), "mon"), (days, "day")];
-    let parts = parts.iter().filter(|(count, _)| *count != 0);
-    let mut parts: Vec<String> =
-        parts.map(|(count, unit)| format!("{count} {unit}{}", if *count == 1 { "" } else { "s" })).collect();
+    let (mut parts, mut after_negative) = (Vec::new(), false);
+    for (count, unit) in [(i64::from(months / 12), "year"), (i64::from(months % 12), "mon"), (days, "day")] {
+        if count != 0 {
+            let sign = if after_negative && count > 0 { "+" } else { "" };
+            parts.push(format!("{sign}{count} {unit}{}", if count == 1 { "" } else { "s" }));
+            after_negative = count < 0;
+        }
+    }
     if time != 0 || parts.is_empty() {
-        let (sign, time) = (if time < 0 { "-" } else { "" }, time.unsigned_abs());
+        let sign = if time < 0 { "-" } else { if after_negative { "+" } else { "" } };
+        let time = time.unsigned_abs();
         let seconds = time / 1_000_000;
         let fraction = format!("{:02}.{:06}", seconds % 60, time % 1_000_000);
         parts.push(format!("{sign}{:02}:{:02}:{}", seconds / 3600, seconds / 60 % 60, trimmed(&fraction)));
@@ -260,7 +267,7 @@ mod tests {
         assert_eq!(float_text(1e20, 15), "1e+20");
         assert_eq!(float_text(123.0, 15), "123");
         assert_eq!(timestamp_text(1_700_000_000_120_000), "2023-11-14 22:13:20.12");
-        assert_eq!(interval_text(14, -3, 3_723_500_000_000), "1 year 2 mons -3 days 01:02:03.5");
+        assert_eq!(interval_text(14, -3, 3_723_500_000_000), "1 year 2 mons -3 days +01:02:03.5");
         assert_eq!(interval_text(0, 0, -176_400_000_000_000), "-2 days -01:00:00");
         assert_eq!(interval_text(0, 1, 0), "1 day");
         assert_eq!(interval_text(0, 0, 0), "00:00:00");

@@ -94,8 +94,9 @@ impl ScalarUDFImpl for CastAs {
         }
     }
 
-    fn invoke_with_args(&self, _args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        internal_err!("a cast was not made Redshift's")
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let (from, to) = (SqlType::of(&args.arg_fields[0]), SqlType::of(&args.return_field));
+        map_first(&args, |values| cast(values, from, to))
     }
 }
 

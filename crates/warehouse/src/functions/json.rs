@@ -21,6 +21,7 @@ use crate::types::{MAX_VARCHAR, SqlType};
 pub(crate) const EXTRACT_PATH_TEXT: &str = "json_extract_path_text";
 pub(crate) const JSON_PARSE: &str = "json_parse";
 pub(crate) const CAN_JSON_PARSE: &str = "can_json_parse";
+pub(crate) const JSON_TYPEOF: &str = "json_typeof";
 pub(crate) const IS_VALID_JSON: &str = "is_valid_json";
 
 pub(super) fn functions() -> Vec<Function> {
@@ -72,9 +73,9 @@ pub(crate) fn json_typeof(value: Expr) -> Expr {
 
 fn typeof_function() -> Function {
     Function::new(
-        "json_typeof",
-        |types| one_text("json_typeof", types),
-        |_| Ok(SqlType::Varchar(MAX_VARCHAR).field_ref("json_typeof")),
+        JSON_TYPEOF,
+        |types| one_text(JSON_TYPEOF, types),
+        |_| Ok(SqlType::Varchar(MAX_VARCHAR).field_ref(JSON_TYPEOF)),
         |args| map_first(args, |json| Ok(Arc::new(type_of(json.as_string_view())))),
     )
 }

@@ -25,12 +25,14 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 pub(crate) use average::average;
 pub(crate) use cast::{CAST_AS, assign, cast_target, cast_to, written_cast};
 pub(crate) use function::Function;
-pub(crate) use json::{CAN_JSON_PARSE, EXTRACT_PATH_TEXT, IS_VALID_JSON, JSON_PARSE, json_typeof, parse_known_json};
+pub(crate) use json::{
+    CAN_JSON_PARSE, EXTRACT_PATH_TEXT, IS_VALID_JSON, JSON_PARSE, JSON_TYPEOF, json_typeof, parse_known_json,
+};
 pub(crate) use path::{Form, JsonPath, JsonPaths, PathField, extract};
 pub(crate) use shredded::{ShreddedPath, ShreddedPaths};
 use single_value::single_value;
 pub(crate) use spelling::Spelling;
-pub(crate) use super_key::super_key;
+pub(crate) use super_key::{SUPER_KEY, super_key};
 pub(crate) use super_value::{SUPER_GET, Step, navigate};
 pub(crate) use unscaled::{UNSCALED_DIGITS, scaled, unscaled};
 

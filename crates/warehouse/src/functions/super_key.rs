@@ -21,12 +21,15 @@ use super::Function;
 use super::cast::scalar_text;
 use super::function::map_first;
 
+/// The name by which the optimizer finds keys.
+pub(crate) const SUPER_KEY: &str = "super_key";
+
 /// The key of a SUPER value: equal for values that are equal, whatever their numbers are spelled like; by type, then by value.
 pub(crate) fn super_key(value: Expr) -> Expr {
     let function = Function::new(
-        "super_key",
+        SUPER_KEY,
         |_| Ok(vec![DataType::Utf8View]),
-        |_| Ok(Arc::new(Field::new("super_key", DataType::Binary, true))),
+        |_| Ok(Arc::new(Field::new(SUPER_KEY, DataType::Binary, true))),
         |args| map_first(args, keys),
     );
     ScalarUDF::from(function).call(vec![value])

@@ -18,7 +18,7 @@ use super::averages::RedshiftAverages;
 use super::casts::RedshiftCasts;
 use super::fuse::FuseJsonPaths;
 use super::groups::{IntegerGroups, NarrowGroups};
-use super::guards::GuardConditions;
+use super::guards::{GuardConditions, OrderConditions};
 use super::known_json::TrustKnownJson;
 use super::super_compare::CompareSuper;
 use super::super_planner::SuperNavigation;
@@ -55,6 +55,7 @@ impl Engine {
         analyzer_rules.insert(0, Arc::new(RedshiftCasts));
         analyzer_rules.insert(1, Arc::new(CompareSuper));
         analyzer_rules.insert(2, Arc::new(RedshiftAverages));
+        analyzer_rules.insert(3, Arc::new(OrderConditions));
         // Planners are asked in order; the engine's own would take SUPER for a struct.
         let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(SuperNavigation)];
         expr_planners.extend(SessionStateDefaults::default_expr_planners());

@@ -1,12 +1,16 @@
-//! What one condition of a WHERE has left out, the conditions after it do not see: `can_json_parse(x) AND json_parse(x).a::int > 5`
-//! does not fail where the first is false. The engine may evaluate all of them for all rows, and puts those of a subquery last.
+//! What one condition of a WHERE has left out, the conditions after it do not see: `can_json_parse(x) AND x_path::int > 5` does not
+//! fail where the first is false. Those that cannot fail come first, whatever the order in which they are written: in the plan
+//! ([`OrderConditions`]), so that scans and the search for common parts see them so, and in filters, where the engine may evaluate
+//! all of them for all rows ([`GuardConditions`]).
 
 use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::Operator;
+use datafusion::logical_expr::logical_plan::Filter;
+use datafusion::logical_expr::{Expr, LogicalPlan, Operator, lit, utils as logical};
+use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr::expressions::{BinaryExpr, CastExpr};
 use datafusion::physical_expr::utils::{conjunction_opt, split_conjunction};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
@@ -14,7 +18,41 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 
-use crate::functions::{CAN_JSON_PARSE, IS_VALID_JSON};
+use crate::functions::{CAN_JSON_PARSE, IS_VALID_JSON, JSON_TYPEOF, SUPER_GET, SUPER_KEY};
+
+/// Puts conditions that cannot fail first.
+#[derive(Debug)]
+pub(super) struct OrderConditions;
+
+impl AnalyzerRule for OrderConditions {
+    fn name(&self) -> &str {
+        "order_conditions"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        let ordered = plan.transform_up_with_subqueries(|plan| {
+            let LogicalPlan::Filter(filter) = plan else { return Ok(Transformed::no(plan)) };
+            let conditions = logical::split_conjunction_owned(filter.predicate);
+            let (fallible, safe) = conditions.into_iter().partition::<Vec<_>, _>(expr_may_fail);
+            let predicate = safe.into_iter().chain(fallible).reduce(Expr::and).unwrap_or_else(|| lit(true));
+            Ok(Transformed::yes(LogicalPlan::Filter(Filter::try_new(predicate, filter.input)?)))
+        })?;
+        Ok(ordered.data)
+    }
+}
+
+/// The same of an expression that is not compiled yet.
+fn expr_may_fail(condition: &Expr) -> bool {
+    let may_fail = condition.exists(|expr| {
+        Ok(match expr {
+            Expr::ScalarFunction(call) => !is_safe(call.name()),
+            Expr::Cast(_) => true,
+            Expr::BinaryExpr(expr) => is_arithmetic(expr.op),
+            _ => false,
+        })
+    });
+    may_fail.unwrap_or(true)
+}
 
 /// Gives each condition that may fail a filter of its own, behind those that cannot.
 #[derive(Debug)]
@@ -57,7 +95,7 @@ fn may_fail(condition: &Arc<dyn PhysicalExpr>) -> bool {
     let mut may_fail = false;
     let visited = condition.apply(|expr| {
         may_fail |= match expr.downcast_ref::<ScalarFunctionExpr>() {
-            Some(call) => !matches!(call.name(), CAN_JSON_PARSE | IS_VALID_JSON),
+            Some(call) => !is_safe(call.name()),
             None => {
                 expr.is::<CastExpr>() || expr.downcast_ref::<BinaryExpr>().is_some_and(|expr| is_arithmetic(*expr.op()))
             }
@@ -65,6 +103,13 @@ fn may_fail(condition: &Arc<dyn PhysicalExpr>) -> bool {
         Ok(if may_fail { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     });
     may_fail || visited.is_err()
+}
+
+/// Functions that have a result for every value.
+fn is_safe(function: &str) -> bool {
+    const SAFE: [&str; 8] =
+        [CAN_JSON_PARSE, IS_VALID_JSON, SUPER_GET, SUPER_KEY, JSON_TYPEOF, "lower", "upper", "length"];
+    SAFE.contains(&function)
 }
 
 fn is_arithmetic(operator: Operator) -> bool {

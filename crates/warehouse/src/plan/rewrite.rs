@@ -62,8 +62,7 @@ impl VisitorMut for SpellOutPaths {
     }
 }
 
-/// Writes casts as calls of a function of ours. What they are casts of, and so what their columns are called, is no longer
-/// told from them.
+/// Writes casts as calls of a function of ours. Comes after the outputs were named, which are called like what is cast.
 pub(super) fn spell_out_casts(query: &mut Query) {
     // Never breaks off.
     let _ = query.visit(&mut SpellOutCasts);
@@ -75,15 +74,23 @@ impl VisitorMut for SpellOutCasts {
     type Break = ();
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr: value, data_type, .. } = expr
+        if let Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr: value, data_type, array: false, format: None } = expr
             // The type of a parameter is told by the engine's own cast.
-            && !matches!(&**value, Expr::Value(value) if matches!(value.value, Value::Placeholder(_)))
+            && !is_parameter(value)
             // A type that does not exist is the planner's to refuse.
             && let Ok(to) = SqlType::from_ast(data_type)
         {
             *expr = call(CAST_AS, [(**value).clone(), text(&to.to_string())]);
         }
         ControlFlow::Continue(())
+    }
+}
+
+fn is_parameter(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_parameter(inner),
+        Expr::Value(value) => matches!(value.value, Value::Placeholder(_)),
+        _ => false,
     }
 }
 

@@ -2,19 +2,23 @@
 //!
 //! Redshift: `=` of values of different types is false, `<` and its like are NULL; numbers are compared as numbers.
 
+use std::sync::Arc;
+
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr::{Between, Case, InList};
+use datafusion::common::{Column, DFSchema, Result};
+use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, binary_expr, when};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, binary_expr, lit, when,
+};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::named::rewrite_named;
 use crate::error::SqlError;
 use crate::functions::{cast_to, json_typeof, super_key};
-use crate::types::SqlType;
+use crate::types::{MAX_VARCHAR, SqlType};
 
 /// `left op right` where one of them is SUPER; none where neither is.
 pub(super) fn compare(left: &Expr, op: Operator, right: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
@@ -59,6 +63,16 @@ fn is_super(expr: &Expr, schema: &DFSchema) -> bool {
     type_of(expr, schema) == Some(SqlType::Super)
 }
 
+/// What [`compare`] does, for what must be comparable.
+fn equal(left: &Expr, right: &Expr, schema: &DFSchema) -> Result<Expr> {
+    Ok(compare(left, Operator::Eq, right, schema)?.unwrap_or_else(|| left.clone().eq(right.clone())))
+}
+
+/// The key of a value that is compared with SUPER values.
+fn key(value: &Expr, schema: &DFSchema) -> Expr {
+    super_key(as_super(value, type_of(value, schema).unwrap_or(SqlType::Super)))
+}
+
 /// Comparisons that are not binary operators, and ORDER BY.
 #[derive(Debug)]
 pub(super) struct CompareSuper;
@@ -71,13 +85,13 @@ impl AnalyzerRule for CompareSuper {
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
         let rewritten = plan.transform_up_with_subqueries(|plan| {
             let schema = merge_schema(&plan.inputs());
-            if !schema.fields().iter().any(|field| SqlType::of(field) == SqlType::Super) {
-                return Ok(Transformed::no(plan));
-            }
             let (names, is_sort) = (NamePreserver::new(&plan), matches!(plan, LogicalPlan::Sort(_)));
-            plan.map_expressions(|expr| match is_sort && is_super(&expr, &schema) {
-                true => Ok(Transformed::yes(super_key(expr))),
-                false => rewrite_named(expr, &names, &mut |expr| expr.transform_up(|expr| rewrite(expr, &schema))),
+            plan.map_expressions(|expr| {
+                let expr = rewrite_named(expr, &names, &mut |expr| expr.transform_up(|expr| rewrite(expr, &schema)))?;
+                Ok(match is_sort && is_super(&expr.data, &schema) {
+                    true => Transformed::yes(super_key(expr.data)),
+                    false => expr,
+                })
             })
         })?;
         rewritten.data.recompute_schema()
@@ -85,47 +99,74 @@ impl AnalyzerRule for CompareSuper {
 }
 
 fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
-    match &expr {
-        Expr::InList(InList { expr: value, list, negated }) if is_super(value, schema) => {
-            let key = |item: &Expr| type_of(item, schema).map(|sql_type| super_key(as_super(item, sql_type)));
-            let Some(list) = list.iter().map(key).collect() else { return Ok(Transformed::no(expr)) };
-            Ok(Transformed::yes(Expr::InList(InList::new(Box::new(super_key((**value).clone())), list, *negated))))
+    let is_super = |expr: &Expr| is_super(expr, schema);
+    Ok(Transformed::yes(match expr {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: op @ (Operator::IsDistinctFrom | Operator::IsNotDistinctFrom),
+            right,
+        }) if is_super(&left) || is_super(&right) => binary_expr(key(&left, schema), op, key(&right, schema)),
+        Expr::InList(InList { expr: value, list, negated }) if is_super(&value) || list.iter().any(is_super) => {
+            let equals = list.iter().map(|item| equal(&value, item, schema)).collect::<Result<Vec<_>>>()?;
+            let is_in = equals.into_iter().reduce(Expr::or).unwrap_or_else(|| lit(false));
+            if negated { !is_in } else { is_in }
         }
-        Expr::Between(Between { expr: value, negated, low, high }) if is_super(value, schema) => {
-            let above = compare(value, Operator::GtEq, low, schema)?;
-            let below = compare(value, Operator::LtEq, high, schema)?;
-            let (Some(above), Some(below)) = (above, below) else { return Ok(Transformed::no(expr)) };
-            let between = above.and(below);
-            Ok(Transformed::yes(if *negated { !between } else { between }))
+        Expr::InSubquery(InSubquery { expr: value, subquery, negated }) => {
+            let column = Expr::Column(Column::from(subquery.subquery.schema().qualified_field(0)));
+            if !is_super(&value) && !self::is_super(&column, subquery.subquery.schema()) {
+                return Ok(Transformed::no(Expr::InSubquery(InSubquery { expr: value, subquery, negated })));
+            }
+            let keys = vec![key(&column, subquery.subquery.schema())];
+            let keys = LogicalPlanBuilder::from((*subquery.subquery).clone()).project(keys)?.build()?;
+            let subquery = subquery.with_plan(Arc::new(keys));
+            Expr::InSubquery(InSubquery::new(Box::new(key(&value, schema)), subquery, negated))
         }
-        Expr::Like(like) if is_super(&like.expr, schema) => {
-            let mut like = like.clone();
-            *like.expr = cast_to(*like.expr, SqlType::Varchar(crate::types::MAX_VARCHAR));
-            Ok(Transformed::yes(Expr::Like(like)))
+        Expr::Between(Between { expr: value, negated, low, high })
+            if is_super(&value) || is_super(&low) || is_super(&high) =>
+        {
+            let above = compare(&value, Operator::GtEq, &low, schema)?;
+            let below = compare(&value, Operator::LtEq, &high, schema)?;
+            let above = above.unwrap_or_else(|| (*value).clone().gt_eq((*low).clone()));
+            let below = below.unwrap_or_else(|| (*value).clone().lt_eq((*high).clone()));
+            if negated { !above.and(below) } else { above.and(below) }
         }
-        Expr::Case(Case { expr: Some(value), when_then_expr, else_expr }) if is_super(value, schema) => {
-            let branches = when_then_expr.iter().map(|(when, then)| {
-                let equal = compare(value, Operator::Eq, when, schema)?
-                    .unwrap_or_else(|| (**value).clone().eq((**when).clone()));
-                Ok((Box::new(equal), then.clone()))
-            });
-            Ok(Transformed::yes(Expr::Case(Case::new(None, branches.collect::<Result<_>>()?, else_expr.clone()))))
+        Expr::Like(mut like) if is_super(&like.expr) || is_super(&like.pattern) => {
+            let as_text = |value: Expr| match is_super(&value) {
+                true => cast_to(value, SqlType::Varchar(MAX_VARCHAR)),
+                false => value,
+            };
+            (*like.expr, *like.pattern) = (as_text(*like.expr), as_text(*like.pattern));
+            Expr::Like(like)
         }
-        Expr::WindowFunction(window) if window.params.order_by.iter().any(|sort| is_super(&sort.expr, schema)) => {
-            let mut window = window.clone();
-            for sort in window.params.order_by.iter_mut().filter(|sort| is_super(&sort.expr, schema)) {
+        Expr::Case(Case { expr: Some(value), when_then_expr, else_expr })
+            if is_super(&value) || when_then_expr.iter().any(|(when, _)| is_super(when)) =>
+        {
+            let branches =
+                when_then_expr.into_iter().map(|(when, then)| Ok((Box::new(equal(&value, &when, schema)?), then)));
+            Expr::Case(Case::new(None, branches.collect::<Result<_>>()?, else_expr))
+        }
+        Expr::WindowFunction(mut window) => {
+            refuse(window.fun.name(), &window.params.args, schema)?;
+            for sort in window.params.order_by.iter_mut().filter(|sort| is_super(&sort.expr)) {
                 sort.expr = super_key(sort.expr.clone());
             }
-            Ok(Transformed::yes(Expr::WindowFunction(window)))
+            Expr::WindowFunction(window)
         }
-        Expr::AggregateFunction(call) if matches!(call.func.name(), "min" | "max" | "sum" | "avg") => {
-            match call.params.args.first().is_some_and(|value| is_super(value, schema)) {
-                true => Err(SqlError::unsupported(format!("function {}(super) is not supported", call.func.name()))
-                    .with_hint("Cast the value to a number or a text first.")
-                    .into_engine()),
-                false => Ok(Transformed::no(expr)),
-            }
+        Expr::AggregateFunction(call) => {
+            refuse(call.func.name(), &call.params.args, schema)?;
+            Expr::AggregateFunction(call)
         }
-        _ => Ok(Transformed::no(expr)),
+        other => return Ok(Transformed::no(other)),
+    }))
+}
+
+/// Fails for an aggregate that would take SUPER for the text that it is kept as.
+fn refuse(function: &str, arguments: &[Expr], schema: &DFSchema) -> Result<()> {
+    let is_refused = matches!(function, "min" | "max" | "sum" | "avg");
+    match is_refused && arguments.first().is_some_and(|value| is_super(value, schema)) {
+        true => Err(SqlError::unsupported(format!("function {function}(super) is not supported"))
+            .with_hint("Cast the value to a number or a text first.")
+            .into_engine()),
+        false => Ok(()),
     }
 }

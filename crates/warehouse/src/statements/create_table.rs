@@ -66,6 +66,9 @@ pub(super) async fn schema(session: &mut Session, name: &SchemaName, if_not_exis
         }
     };
     let (_, name) = split_name(name)?;
+    if owner != session.user {
+        session.require_superuser("create a schema for another user")?;
+    }
     if !session.read_view()?.snapshot.users.contains_key(&owner) {
         return Err(no_user(&owner));
     }

@@ -291,7 +291,10 @@ impl Snapshot {
     pub(crate) fn require_bases(&self, view: &Relation) -> Result<()> {
         let bases = view.derived().map(|view| view.bases.as_slice()).unwrap_or_default();
         let bases = bases.iter().filter_map(|base| self.relations.get(&base.relation));
-        bases.into_iter().try_for_each(|base| self.require(&view.owner, base, Privilege::Select))
+        bases.into_iter().try_for_each(|base| {
+            self.require(&view.owner, base, Privilege::Select)?;
+            self.require_bases(base)
+        })
     }
 
     /// The views that read a relation.

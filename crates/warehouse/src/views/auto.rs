@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Views;
 use super::refresh::FLUSH_BYTES;
-use super::views::apart;
+use super::views::contained;
 use crate::storage::{Relation, Trigger};
 
 /// The first and the longest pause after a failed refresh.
@@ -32,7 +32,7 @@ pub(super) async fn follow_stream(views: Weak<Views>, id: i64, stop: Cancellatio
             commits.mark_unchanged();
             commits
         });
-        let refreshed = Arc::clone(&live).refresh_by_itself(id).await;
+        let refreshed = live.refresh_by_itself(id).await;
         drop(live);
         let wait = async {
             match (refreshed, commits) {
@@ -65,7 +65,7 @@ pub(super) async fn follow_bases(views: Weak<Views>, id: i64, stop: Cancellation
         changes.mark_unchanged();
         let start = live.clock.now();
         let refreshed = match live.needs_recomputing(id) {
-            true => Arc::clone(&live).refresh_by_itself(id).await,
+            true => live.refresh_by_itself(id).await,
             false => Ok(()),
         };
         let took = Duration::from_millis((live.clock.now().millis() - start.millis()).max(0) as u64);
@@ -103,7 +103,7 @@ pub(super) async fn flush_full(views: Weak<Views>, full: Arc<Notify>, stop: Canc
         let Some(live) = views.upgrade() else { return };
         let hot = live.store.read_view().hot;
         for (id, _) in hot.iter().filter(|(_, hot)| hot.bytes() > FLUSH_BYTES) {
-            if let Err(error) = live.flush_apart(*id).await {
+            if let Err(error) = live.flush(*id).await {
                 tracing::error!(view = id, %error, "hot rows stay in memory for now");
             }
         }
@@ -125,8 +125,7 @@ pub(super) async fn keep_house(views: Weak<Views>, every: Duration, stop: Cancel
             if stop.is_cancelled() {
                 return;
             }
-            let (owner, kept) = (Arc::clone(&views), Arc::clone(relation));
-            if let Err(error) = apart(async move { owner.keep_in_order(&kept).await }).await {
+            if let Err(error) = contained(views.keep_in_order(relation)).await {
                 tracing::error!(relation = %relation.name, %error, "storing or merging rows failed; it is tried again");
             }
         }
@@ -161,10 +160,10 @@ impl Views {
     }
 
     /// One automatic refresh. A failure is logged.
-    async fn refresh_by_itself(self: Arc<Self>, id: i64) -> Result<(), ()> {
+    async fn refresh_by_itself(&self, id: i64) -> Result<(), ()> {
         let Ok(relation) = self.relation(id) else { return Err(()) };
-        let (mode, owner) = (self.error_mode_of(&relation.owner), relation.owner.clone());
-        let refreshed = apart(async move { self.refresh_and_note(id, Trigger::Auto, &owner, mode).await }).await;
+        let mode = self.error_mode_of(&relation.owner);
+        let refreshed = self.refresh_and_note(id, Trigger::Auto, &relation.owner, mode).await;
         refreshed.map(drop).map_err(|error| tracing::warn!(view = %relation.name, %error, "automatic refresh failed"))
     }
 

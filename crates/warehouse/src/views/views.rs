@@ -1,12 +1,14 @@
 //! The materialized views of one cluster: whose turn it is, and starting and stopping them.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::execution::context::SessionState;
+use futures::FutureExt;
 use tidemill_clock::{Clock, Timestamp};
 use tidemill_stream::{Dependent, ShardId, Stream, StreamName};
 use tokio::sync::{Notify, OwnedMutexGuard};
@@ -116,7 +118,7 @@ impl Views {
         let view = self.store.read_view();
         for relation in view.snapshot.relations.values().filter(|relation| relation.is_view()) {
             if relation.streaming().is_some()
-                && let Err(error) = self.refresh_stream(relation.id, Target::Replay, ErrorMode::Fail).await
+                && let Err(error) = contained(self.refresh_stream(relation.id, Target::Replay, ErrorMode::Fail)).await
             {
                 tracing::error!(view = %relation.name, %error, "rows refreshed before the start are missing");
             }
@@ -169,8 +171,8 @@ impl Views {
         let relation = self.relation(id)?;
         let target = if trigger == Trigger::Auto { Target::Auto } else { Target::Manual };
         let mut refreshed = match relation.kind {
-            RelationKind::Streaming(_) => self.refresh_stream(id, target, error_mode).await,
-            _ => self.refresh_derived(id).await,
+            RelationKind::Streaming(_) => contained(self.refresh_stream(id, target, error_mode)).await,
+            _ => contained(self.refresh_derived(id)).await,
         };
         self.note(&relation, trigger, user, start, refreshed.as_mut());
         refreshed
@@ -218,22 +220,16 @@ impl Views {
     /// Writes the hot rows of a view into a file.
     pub(crate) async fn flush(&self, id: i64) -> Result<()> {
         let _turn = self.turn(id).await;
-        self.flush_in_turn(id).await
-    }
-
-    /// The same for one view of many: whatever happens, the others have their turn.
-    pub(super) async fn flush_apart(self: &Arc<Self>, id: i64) -> Result<()> {
-        let views = Arc::clone(self);
-        apart(async move { views.flush(id).await }).await
+        contained(self.flush_in_turn(id)).await
     }
 
     /// Stops all work on views and flushes what they hold.
-    pub(crate) async fn stop(self: &Arc<Self>) {
+    pub(crate) async fn stop(&self) {
         self.stop.cancel();
         self.lock().values().for_each(|running| running.stop.cancel());
         let ids: Vec<i64> = self.store.read_view().hot.keys().copied().collect();
         for id in ids {
-            if let Err(error) = self.flush_apart(id).await {
+            if let Err(error) = self.flush(id).await {
                 tracing::error!(view = id, %error, "rows that are only in the stream are read again at the next start");
             }
         }
@@ -367,10 +363,17 @@ impl Dependent for Views {
     }
 }
 
-/// Does work as a task of its own: it goes on to its end even if nobody waits any more, and a panic in it is its error.
+/// Does work as a task of its own, which goes on to its end even if nobody waits any more.
 pub(super) async fn apart<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
     let done = tokio::spawn(work).await;
     done.map_err(|error| SqlError::new(ErrorKind::Internal, format!("work on a view ended early: {error}")))?
+}
+
+/// Turns a panic in work on one view into its error: other views have their turn. What is shared is changed as a whole or not
+/// at all, so that nobody finds it half done.
+pub(super) async fn contained<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    done.unwrap_or_else(|_| Err(SqlError::new(ErrorKind::Internal, "work on a view ended by a panic")))
 }
 
 /// Shard by shard the later of two positions.

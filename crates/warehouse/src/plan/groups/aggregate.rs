@@ -204,21 +204,24 @@ impl Groups {
 
     /// The states of all groups, and after them `rest`.
     fn into_stream(self, rest: Option<SendableRecordBatchStream>) -> Result<SendableRecordBatchStream> {
-        let schema = Arc::clone(&self.schema);
-        let batch_size = self.batch_size;
-        let states = self.into_states()?;
+        let (schema, batch_size) = (Arc::clone(&self.schema), self.batch_size);
+        let (states, memory) = self.into_states()?;
         let starts = (0..states.num_rows()).step_by(batch_size);
-        let states = starts.map(move |start| Ok(states.slice(start, batch_size.min(states.num_rows() - start))));
+        let states = starts.map(move |start| {
+            // What is left of the states is still held.
+            let _ = &memory;
+            Ok(states.slice(start, batch_size.min(states.num_rows() - start)))
+        });
         let states = stream::iter(states).chain(stream::iter(rest).flatten());
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, states)))
     }
 
-    fn into_states(mut self) -> Result<RecordBatch> {
+    fn into_states(mut self) -> Result<(RecordBatch, MemoryReservation)> {
         let mut columns = vec![self.table.into_keys(self.schema.field(0).data_type())?];
         for aggregate in &mut self.aggregates {
             columns.extend(aggregate.states.state(EmitTo::All)?);
         }
-        Ok(RecordBatch::try_new(self.schema, columns)?)
+        Ok((RecordBatch::try_new(self.schema, columns)?, self.memory))
     }
 }
 

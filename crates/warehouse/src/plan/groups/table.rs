@@ -72,7 +72,8 @@ impl GroupTable {
             + self.keys.capacity() * size_of::<Option<i64>>()
     }
 
-    /// Puts the group of each of `keys` into `groups`. False if the table is full; then it is as it was before.
+    /// Puts the group of each of `keys` into `groups`. False if the table is full: then it can
+    /// only give the keys that it had before.
     pub(super) fn find(&mut self, keys: &ArrayRef, groups: &mut Vec<usize>) -> Result<bool> {
         let before = self.keys.len();
         match keys.data_type() {
