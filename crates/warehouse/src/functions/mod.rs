@@ -32,7 +32,7 @@ pub(crate) use path::{Form, JsonPath, JsonPaths, PathField, extract};
 pub(crate) use shredded::{ShreddedPath, ShreddedPaths};
 use single_value::single_value;
 pub(crate) use spelling::Spelling;
-pub(crate) use super_key::{SUPER_KEY, super_key};
+pub(crate) use super_key::{SUPER_KEY, super_key, super_key_text};
 pub(crate) use super_value::{SUPER_GET, Step, navigate};
 pub(crate) use unscaled::{UNSCALED_DIGITS, scaled, unscaled};
 

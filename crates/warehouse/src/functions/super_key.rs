@@ -12,7 +12,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, StringViewArray};
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
 use datafusion::logical_expr::{Expr, ScalarUDF};
@@ -31,6 +31,24 @@ pub(crate) fn super_key(value: Expr) -> Expr {
         |_| Ok(vec![DataType::Utf8View]),
         |_| Ok(Arc::new(Field::new(SUPER_KEY, DataType::Binary, true))),
         |args| map_first(args, keys),
+    );
+    ScalarUDF::from(function).call(vec![value])
+}
+
+/// The same key in hexadecimal digits, which are in the same order: windows are ordered by texts, not by bytes.
+pub(crate) fn super_key_text(value: Expr) -> Expr {
+    let function = Function::new(
+        "super_key_text",
+        |_| Ok(vec![DataType::Utf8View]),
+        |_| Ok(Arc::new(Field::new("super_key_text", DataType::Utf8View, true))),
+        |args| {
+            let hex = |key: &[u8]| key.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            map_first(args, |documents| {
+                let texts =
+                    keys(documents)?.as_binary::<i32>().iter().map(|key| key.map(hex)).collect::<StringViewArray>();
+                Ok(Arc::new(texts))
+            })
+        },
     );
     ScalarUDF::from(function).call(vec![value])
 }

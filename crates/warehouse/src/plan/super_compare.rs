@@ -17,7 +17,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::named::rewrite_named;
 use crate::error::SqlError;
-use crate::functions::{cast_to, json_typeof, super_key};
+use crate::functions::{cast_to, json_typeof, super_key, super_key_text};
 use crate::types::{MAX_VARCHAR, SqlType};
 
 /// `left op right` where one of them is SUPER; none where neither is.
@@ -148,7 +148,7 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::WindowFunction(mut window) => {
             refuse(window.fun.name(), &window.params.args, schema)?;
             for sort in window.params.order_by.iter_mut().filter(|sort| is_super(&sort.expr)) {
-                sort.expr = super_key(sort.expr.clone());
+                sort.expr = super_key_text(sort.expr.clone());
             }
             Expr::WindowFunction(window)
         }
