@@ -42,10 +42,12 @@ pub(crate) fn super_key_text(value: Expr) -> Expr {
         |_| Ok(vec![DataType::Utf8View]),
         |_| Ok(Arc::new(Field::new("super_key_text", DataType::Utf8View, true))),
         |args| {
-            let hex = |key: &[u8]| key.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
             map_first(args, |documents| {
-                let texts =
-                    keys(documents)?.as_binary::<i32>().iter().map(|key| key.map(hex)).collect::<StringViewArray>();
+                let texts = keys(documents)?
+                    .as_binary::<i32>()
+                    .iter()
+                    .map(|key| key.map(tidemill_clock::hex))
+                    .collect::<StringViewArray>();
                 Ok(Arc::new(texts))
             })
         },
