@@ -1,7 +1,7 @@
-//! What one condition of a WHERE has left out, the conditions after it do not see: `can_json_parse(x) AND x_path::int > 5` does not
-//! fail where the first is false. Those that cannot fail come first, whatever the order in which they are written: in the plan
-//! ([`OrderConditions`]), so that scans and the search for common parts see them so, and in filters, where the engine may evaluate
-//! all of them for all rows ([`GuardConditions`]).
+//! What one condition of a WHERE has left out, the conditions after it do not see: `can_json_parse(x) AND
+//! json_extract_path_text(x, 'n')::int > 5` does not fail where the first is false. Conditions that cannot fail come first, wherever
+//! they are written: in the plan ([`OrderConditions`]), so that scans and the search for common parts find them so. In filters the
+//! engine may evaluate all of them for all rows, so there each of the others has its own ([`GuardConditions`]).
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ impl AnalyzerRule for OrderConditions {
     }
 }
 
-/// The same of an expression that is not compiled yet.
+/// Whether there may be values for which a condition is an error.
 fn expr_may_fail(condition: &Expr) -> bool {
     let may_fail = condition.exists(|expr| {
         Ok(match expr {
@@ -90,7 +90,7 @@ fn split(filter: &FilterExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     Ok(Some(Arc::new(last)))
 }
 
-/// Whether there may be values for which a condition is an error.
+/// The same of a compiled condition.
 fn may_fail(condition: &Arc<dyn PhysicalExpr>) -> bool {
     let mut may_fail = false;
     let visited = condition.apply(|expr| {

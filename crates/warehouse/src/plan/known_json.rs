@@ -8,6 +8,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, ScalarUDF};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
+use super::named::rewrite_named;
 use crate::functions::{CAN_JSON_PARSE, JSON_PARSE, parse_known_json};
 
 #[derive(Debug)]
@@ -35,17 +36,19 @@ impl OptimizerRule for TrustKnownJson {
             return Ok(Transformed::no(plan));
         }
         let (names, mut changed) = (NamePreserver::new(&plan), false);
-        let expressions = plan.expressions().into_iter().map(|expr| {
-            let name = names.save(&expr);
-            let trusting = expr.transform_up(|expr| match argument(&expr, JSON_PARSE) {
+        let mut trust = |expr: Expr| {
+            expr.transform_up(|expr| match argument(&expr, JSON_PARSE) {
                 Some(text) if known.contains(&text) => {
                     let trusting = ScalarUDF::from(parse_known_json()).call(vec![text.clone()]);
                     Ok(Transformed::yes(trusting))
                 }
                 _ => Ok(Transformed::no(expr)),
-            })?;
+            })
+        };
+        let expressions = plan.expressions().into_iter().map(|expr| {
+            let trusting = rewrite_named(expr, &names, &mut trust)?;
             changed |= trusting.transformed;
-            Ok(name.restore(trusting.data))
+            Ok(trusting.data)
         });
         let expressions = expressions.collect::<Result<Vec<_>>>()?;
         let rewritten = plan.with_new_exprs(expressions, vec![(*projection.input).clone()])?;
