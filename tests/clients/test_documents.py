@@ -3,6 +3,7 @@
 import json
 import pathlib
 import random
+from decimal import Decimal
 
 import duckdb
 import psycopg
@@ -151,6 +152,24 @@ CONDITIONS = {
     "json_parse(json_serialize(v))['a'] IN (9, 12)": [3, 4, 5], "11 BETWEEN v.a AND 12": [2, 3, 4], "CASE v.a WHEN 'A1' THEN 1 WHEN 12 THEN 2 END IS NOT NULL": [5, 9],
     "v.a = json_parse('{\"a\":1}')": [12], "v.a > json_parse('11')": [5, 6, 7], "v.a IS NULL": [], "v.a = NULL": [],
 }
+
+
+def test_one_of_several_values_is_what_they_are(sql):
+    sql.execute("CREATE TABLE readings AS SELECT 1 AS n, json_parse('{\"a\":\"x\",\"c\":{\"d\":[7,9.5]}}') AS p UNION ALL SELECT 2, json_parse('{\"b\":\"y\"}')")
+    query = """SELECT n, coalesce(p.a, p.b)::varchar, nvl(p.a, p.b) = 'y',
+        CASE WHEN n = 1 THEN p.c.d[1] ELSE p.b END::decimal(4,1), coalesce(p.a, 5)::varchar, json_typeof(coalesce(p.b, 5)) FROM readings ORDER BY n"""
+    assert sql.execute(query).fetchall() == [
+        (1, "x", False, Decimal("9.5"), "x", "number"), (2, "y", True, None, "5", "string"),
+    ]
+    chosen = sql.execute("SELECT coalesce(p.a, p.b), CASE n WHEN 1 THEN p.c END, coalesce(n, 3) FROM readings ORDER BY n")
+    assert [column.type_code for column in chosen.description] == [4000, 4000, 20]
+    assert chosen.fetchall() == [('"x"', '{"d":[7,9.5]}', 1), ('"y"', None, 2)]
+
+
+def test_numbers_in_documents_are_rounded_to_integers(sql):
+    sql.execute("""CREATE TABLE numbers AS SELECT json_parse('{"a":9.0,"b":9.5,"c":"9.5","d":1e3,"e":-2.5,"f":40000.4,"g":"12"}') AS p""")
+    query = "SELECT p.a::int, p.b::bigint, p.c::int, p.d::smallint, p.e::int, p.f::smallint, p.g::int FROM numbers"
+    assert sql.execute(query).fetchall() == [(9, 10, None, 1000, -3, None, 12)]
 
 
 def test_documents_are_compared_by_their_values(sql):

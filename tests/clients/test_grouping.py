@@ -3,6 +3,7 @@
 from collections import defaultdict
 from decimal import Decimal
 
+import psycopg
 import pytest
 from test_views import rows, sql, value
 
@@ -74,3 +75,70 @@ def test_groups_of_decimals_are_those_of_their_values(sql):
     sql.execute("INSERT INTO tariffs VALUES (0, 'g')")
     sql.execute("REFRESH MATERIALIZED VIEW prices")
     assert rows(sql, "SELECT price, n FROM prices ORDER BY 1")[1] == (Decimal("0.0000"), 2)
+
+
+def test_sums_of_decimals_are_exact(sql):
+    sql.execute("CREATE TABLE meters (station decimal(10,2), region varchar(1), small decimal(5,1), kwh decimal(10,2), wide decimal(18,4), huge decimal(30,4))")
+    metered = [
+        (n % 7 - 3 if n % 11 else None, "ab"[n % 2], n % 13 - 6, Decimal(n * 37 % 1999) / 100 if n % 7 else None,
+         Decimal((-1) ** n * (999_999_999_999_999_999 - n)) / 10_000, n)
+        for n in range(500)
+    ]
+    for start in (0, 250):
+        listed = ", ".join(str(row).replace("None", "NULL").replace("Decimal", "") for row in metered[start:start + 250])
+        sql.execute(f"INSERT INTO meters VALUES {listed}")
+
+    def total(column, keep=lambda row: True):
+        values = [row[column] for row in metered if keep(row) and row[column] is not None]
+        return sum(map(Decimal, values)) if values else None
+
+    query = "SELECT station, count(*), sum(kwh), sum(wide), sum(station), sum(huge), sum(small), min(kwh), avg(kwh) FROM meters GROUP BY station"
+    found = {station: rest for station, *rest in rows(sql, query)}
+    assert set(found) == {row[0] for row in metered}
+    for station, (count, *sums, least, mean) in found.items():
+        of_it = [row for row in metered if row[0] == station]
+        assert (count, sums) == (len(of_it), [total(column, lambda row: row[0] == station) for column in (3, 4, 0, 5, 2)])
+        metered_there = [row[3] for row in of_it if row[3] is not None]
+        assert least == min(metered_there, default=None)
+        assert mean == (metered_there and (sum(metered_there) / len(metered_there)).quantize(Decimal("0.01"), "ROUND_DOWN") or None)
+    assert rows(sql, "SELECT sum(kwh), sum(wide), sum(small) FROM meters") == [(total(3), total(4), total(2))]
+    assert rows(sql, "SELECT sum(kwh), sum(wide) FROM meters WHERE kwh IS NULL") == [(None, total(4, lambda row: row[3] is None))]
+    assert value(sql, "SELECT sum(DISTINCT small) FROM meters") == sum(range(-6, 7))
+    by_two = rows(sql, "SELECT region, station, sum(kwh) FROM meters WHERE wide < 0 AND kwh > 5 GROUP BY region, station")
+    assert by_two and all(
+        found == total(3, lambda row: row[:2] == (station, region) and row[4] < 0 and (row[3] or 0) > 5)
+        for region, station, found in by_two
+    )
+    running = rows(sql, "SELECT huge, sum(kwh) OVER (ORDER BY huge ROWS UNBOUNDED PRECEDING) FROM meters ORDER BY huge")
+    assert running[100] == (100, total(3, lambda row: row[5] <= 100))
+    assert rows(sql, "SELECT sum(kwh) FROM meters GROUP BY region HAVING sum(kwh) > 99999") == []
+    first = "SELECT count(*) FROM meters WHERE kwh = 0.37 AND station BETWEEN -2.5 AND 2.00 AND wide <> 0"
+    assert value(sql, first) == sum(row[3] == Decimal("0.37") and row[0] in range(-2, 3) for row in metered)
+
+
+def test_a_sum_of_bigints_has_more_digits_than_they(sql):
+    sql.execute("CREATE TABLE traffic (host varchar(5), bytes bigint, packets int, flags smallint)")
+    sql.execute("INSERT INTO traffic VALUES ('a', 9223372036854775807, 2147483647, 1), ('a', 9223372036854775807, 2147483647, 2), ('b', NULL, NULL, NULL)")
+    wanted = [("a", Decimal(2**64 - 2), 2**32 - 2, 3), ("b", None, None, None)]
+    query = "SELECT host, sum(bytes), sum(packets), sum(flags) FROM traffic GROUP BY host ORDER BY host"
+    assert rows(sql, query) == wanted
+    described = [column.type_code for column in sql.execute(query).description]
+    assert described[1:] == [1700, 20, 20]
+    assert rows(sql, "SELECT sum(bytes), sum(DISTINCT bytes), avg(bytes) FROM traffic") == [(2**64 - 2, 2**63 - 1, 2**63 - 1)]
+    assert value(sql, "SELECT max(s) FROM (SELECT sum(bytes) OVER (ORDER BY flags) AS s FROM traffic) w") == 2**64 - 2
+    assert value(sql, "SELECT sum(n) FROM (SELECT count(*) AS n FROM traffic GROUP BY host) counted") == Decimal(3)
+    sql.execute("CREATE MATERIALIZED VIEW by_host AS SELECT host, sum(bytes) AS bytes, sum(packets) AS packets FROM traffic GROUP BY host")
+    assert value(sql, "SELECT state FROM svv_mv_info WHERE name = 'by_host'") == 1
+    sql.execute("INSERT INTO traffic VALUES ('b', 9223372036854775807, 1, 1), ('b', 1, 2, 1)")
+    sql.execute("REFRESH MATERIALIZED VIEW by_host")
+    assert rows(sql, "SELECT * FROM by_host ORDER BY host") == [("a", 2**64 - 2, 2**32 - 2), ("b", 2**63, 3)]
+
+
+@pytest.mark.parametrize("expression, kind", [
+    ("i + i", "integer"), ("-i - i", "integer"), ("i * i", "integer"), ("s * s", "smallint"), ("b + i", "bigint"), ("b * b", "bigint"),
+])
+def test_a_number_out_of_range_is_an_error(sql, expression, kind):
+    sql.execute("CREATE TABLE large AS SELECT 2147483647::int AS i, 32767::smallint AS s, 9223372036854775807::bigint AS b")
+    with pytest.raises(psycopg.errors.NumericValueOutOfRange, match=f"{kind} out of range"):
+        sql.execute(f"SELECT {expression} FROM large")
+    assert rows(sql, "SELECT i::bigint + i, i - 1, s::int * s, b - b, -i FROM large") == [(2**32 - 2, 2**31 - 2, 32767**2, 0, 1 - 2**31)]

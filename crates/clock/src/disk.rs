@@ -41,6 +41,11 @@ pub trait DiskFile: Send + Sync + Debug {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// Reads into `buffer` from `offset` until it is full or the file ends; returns the bytes read.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Does the same if it need not wait for the device; false if it would have to, or cannot tell.
+    fn read_at_once(&self, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
+        let _ = (buffer, offset);
+        Ok(false)
+    }
     /// Makes what was written durable (`fdatasync`).
     fn sync_data(&self) -> io::Result<()>;
     /// The file's length in bytes.
@@ -118,6 +123,17 @@ impl DiskFile for SystemFile {
             }
         }
         Ok(read)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn read_at_once(&self, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
+        use rustix::io::{Errno, ReadWriteFlags, preadv2};
+        let length = buffer.len();
+        match preadv2(&self.0, &mut [io::IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT) {
+            Ok(read) => Ok(read == length),
+            Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INTR | Errno::NOSYS) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -361,9 +361,9 @@ pub(super) fn from_super(documents: &StringViewArray, to: SqlType) -> Result<Arr
             let decimals = texts().map(|text| parse_decimal(&text?, precision, scale).ok());
             Ok(Arc::new(decimals.collect::<Decimal128Array>().with_precision_and_scale(precision, scale)?))
         }
-        SqlType::SmallInt => Ok(parsed::<Int16Type>(texts())),
-        SqlType::Integer => Ok(parsed::<Int32Type>(texts())),
-        SqlType::BigInt => Ok(parsed::<Int64Type>(texts())),
+        SqlType::SmallInt => Ok(integers::<Int16Type>(documents)),
+        SqlType::Integer => Ok(integers::<Int32Type>(documents)),
+        SqlType::BigInt => Ok(integers::<Int64Type>(documents)),
         to => {
             let options = CastOptions { safe: true, format_options: FormatOptions::default() };
             Ok(cast_with_options(&texts().collect::<StringViewArray>(), &to.arrow(), &options)?)
@@ -381,9 +381,18 @@ pub(super) fn scalar_text(json: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Texts as numbers; one that is none gives NULL.
-fn parsed<'t, T: ArrowPrimitiveType + Parser>(texts: impl Iterator<Item = Option<Cow<'t, str>>>) -> ArrayRef {
-    Arc::new(texts.map(|text| T::parse(&text?)).collect::<PrimitiveArray<T>>())
+/// JSON values as integers: a number is rounded, a string must be one. What is none, or does not fit, gives NULL.
+fn integers<T: ArrowPrimitiveType + Parser>(documents: &StringViewArray) -> ArrayRef
+where
+    T::Native: TryFrom<i128>,
+{
+    let integer = |json: &str| {
+        T::parse(&scalar_text(json)?).or_else(|| match json.starts_with('"') {
+            true => None,
+            false => T::Native::try_from(parse_decimal(json, 38, 0).ok()?).ok(),
+        })
+    };
+    Arc::new(documents.iter().map(|json| json.and_then(integer)).collect::<PrimitiveArray<T>>())
 }
 
 /// A scalar to SUPER: numbers and truth values as they are, the rest as JSON strings.

@@ -1,8 +1,10 @@
 //! Redshift's functions, where the engine's own differ or do not exist. One family a file.
 
+mod arithmetic;
 mod average;
 mod bytes;
 mod cast;
+mod coalesce;
 mod datetime;
 mod function;
 mod json;
@@ -22,8 +24,10 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
+pub(crate) use arithmetic::checked_operator;
 pub(crate) use average::average;
 pub(crate) use cast::{CAST_AS, assign, cast_target, cast_to, written_cast};
+pub(crate) use coalesce::known_super;
 pub(crate) use function::Function;
 pub(crate) use json::{
     CAN_JSON_PARSE, EXTRACT_PATH_TEXT, IS_VALID_JSON, JSON_PARSE, JSON_TYPEOF, json_typeof, parse_known_json,
@@ -32,22 +36,19 @@ pub(crate) use path::{Form, JsonPath, JsonPaths, PathField, extract};
 pub(crate) use shredded::{ShreddedPath, ShreddedPaths};
 use single_value::single_value;
 pub(crate) use spelling::Spelling;
+pub(crate) use sum::{is_sum, sum, sum_of_integers, sum_of_unscaled};
 pub(crate) use super_key::{SUPER_KEY, super_key, super_key_text};
 pub(crate) use super_value::{SUPER_GET, Step, navigate};
-pub(crate) use unscaled::{UNSCALED_DIGITS, scaled, unscaled};
+pub(crate) use unscaled::{UNSCALED_DIGITS, is_unscaled, scaled, unscaled};
 
 /// All scalar functions of this module.
 pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     let families = [bytes::functions(), datetime::functions(), json::functions(), length::functions()];
-    families.into_iter().flatten().map(ScalarUDF::from).chain([cast::cast_as()]).map(Arc::new).collect()
-}
-
-/// SUM, for plans that are made without a statement.
-pub(crate) fn sum_function() -> Arc<AggregateUDF> {
-    Arc::new(sum::sum())
+    let functions = families.into_iter().flatten().map(ScalarUDF::from);
+    functions.chain(coalesce::functions()).chain([cast::cast_as()]).map(Arc::new).collect()
 }
 
 /// All aggregates of this module.
 pub(crate) fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
-    vec![sum_function(), Arc::new(single_value())]
+    vec![sum(), Arc::new(single_value())]
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, FieldRef, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Decimal64Type, Decimal128Type, FieldRef, Int64Type};
 use datafusion::common::Result;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -18,6 +18,11 @@ pub(crate) const UNSCALED_DIGITS: u8 = 18;
 /// The integer of a DECIMAL of up to [`UNSCALED_DIGITS`] digits.
 pub(crate) fn unscaled(decimal: Expr) -> Expr {
     ScalarUDF::from(Unscaled::new(SqlType::BigInt)).call(vec![decimal])
+}
+
+/// Whether a function gives the integer of a DECIMAL. It takes those of 64 bits, too.
+pub(crate) fn is_unscaled(function: &ScalarUDF) -> bool {
+    function.inner().downcast_ref::<Unscaled>().is_some_and(|unscaled| unscaled.to == SqlType::BigInt)
 }
 
 /// The DECIMAL of such an integer.
@@ -60,14 +65,17 @@ impl ScalarUDFImpl for Unscaled {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         map_first(&args, |values| -> Result<ArrayRef> {
-            match self.to {
-                SqlType::Decimal(precision, scale) => {
+            Ok(match (&self.to, values.data_type()) {
+                (SqlType::Decimal(precision, scale), _) => {
                     let decimals = values.as_primitive::<Int64Type>().unary::<_, Decimal128Type>(i128::from);
-                    Ok(Arc::new(decimals.with_precision_and_scale(precision, scale)?))
+                    Arc::new(decimals.with_precision_and_scale(*precision, *scale)?)
+                }
+                (_, DataType::Decimal64(..)) => {
+                    Arc::new(values.as_primitive::<Decimal64Type>().reinterpret_cast::<Int64Type>())
                 }
                 // So few digits fit.
-                _ => Ok(Arc::new(values.as_primitive::<Decimal128Type>().unary::<_, Int64Type>(|value| value as i64))),
-            }
+                _ => Arc::new(values.as_primitive::<Decimal128Type>().unary::<_, Int64Type>(|value| value as i64)),
+            })
         })
     }
 }

@@ -63,7 +63,7 @@ fn split(aggregate: &Aggregate) -> Result<LogicalPlan> {
             Some(call) => {
                 let averaged = call.params.args[0].get_type(aggregate.input.schema())?;
                 let with = |function| AggregateFunction { func: function, params: call.params.clone() };
-                let sum = place_of(Expr::AggregateFunction(with(functions::sum_function())));
+                let sum = place_of(Expr::AggregateFunction(with(functions::sum())));
                 let count = place_of(Expr::AggregateFunction(with(count_udaf())));
                 parts.push((sum, Some((count, averaged))));
             }

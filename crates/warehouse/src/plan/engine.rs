@@ -17,9 +17,11 @@ use super::DATABASE;
 use super::averages::RedshiftAverages;
 use super::casts::RedshiftCasts;
 use super::fuse::FuseJsonPaths;
-use super::groups::{IntegerGroups, NarrowGroups};
+use super::groups::{IntegerGroups, NarrowDecimals};
 use super::guards::{GuardConditions, OrderConditions};
 use super::known_json::TrustKnownJson;
+use super::overflow::CheckedArithmetic;
+use super::sums::RedshiftSums;
 use super::super_compare::CompareSuper;
 use super::super_planner::SuperNavigation;
 use super::type_planner::RedshiftTypes;
@@ -55,7 +57,10 @@ impl Engine {
         analyzer_rules.insert(0, Arc::new(RedshiftCasts));
         analyzer_rules.insert(1, Arc::new(CompareSuper));
         analyzer_rules.insert(2, Arc::new(RedshiftAverages));
-        analyzer_rules.insert(3, Arc::new(OrderConditions));
+        analyzer_rules.insert(3, Arc::new(RedshiftSums));
+        analyzer_rules.insert(4, Arc::new(OrderConditions));
+        // Once the engine has given both sides one type.
+        analyzer_rules.push(Arc::new(CheckedArithmetic));
         // Planners are asked in order; the engine's own would take SUPER for a struct.
         let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(SuperNavigation)];
         expr_planners.extend(SessionStateDefaults::default_expr_planners());
@@ -68,7 +73,7 @@ impl Engine {
             .with_analyzer_rules(analyzer_rules)
             .with_optimizer_rule(Arc::new(TrustKnownJson))
             .with_optimizer_rule(Arc::new(FuseJsonPaths))
-            .with_optimizer_rule(Arc::new(NarrowGroups))
+            .with_optimizer_rule(Arc::new(NarrowDecimals))
             .with_physical_optimizer_rule(Arc::new(GuardConditions))
             .with_physical_optimizer_rule(Arc::new(IntegerGroups))
             .build();

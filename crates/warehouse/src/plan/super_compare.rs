@@ -1,4 +1,5 @@
-//! Comparing and ordering SUPER values by what they are, not by their texts.
+//! Comparing and ordering SUPER values by what they are, not by their texts; and what is one of several values, of which some
+//! are SUPER, is SUPER.
 //!
 //! Redshift: `=` of values of different types is false, `<` and its like are NULL; numbers are compared as numbers.
 
@@ -17,7 +18,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::named::rewrite_named;
 use crate::error::SqlError;
-use crate::functions::{cast_to, json_typeof, super_key, super_key_text};
+use crate::functions::{cast_to, json_typeof, known_super, super_key, super_key_text};
 use crate::types::{MAX_VARCHAR, SqlType};
 
 /// `left op right` where one of them is SUPER; none where neither is.
@@ -143,7 +144,19 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         {
             let branches =
                 when_then_expr.into_iter().map(|(when, then)| Ok((Box::new(equal(&value, &when, schema)?), then)));
-            Expr::Case(Case::new(None, branches.collect::<Result<_>>()?, else_expr))
+            let case = Case::new(None, branches.collect::<Result<_>>()?, else_expr);
+            rewrite(Expr::Case(case), schema)?.data
+        }
+        Expr::Case(Case { expr, mut when_then_expr, mut else_expr })
+            if when_then_expr.iter().any(|(_, then)| is_super(then)) || else_expr.iter().any(|value| is_super(value)) =>
+        {
+            let values = when_then_expr.iter_mut().map(|(_, then)| then).chain(&mut else_expr);
+            values.for_each(|value| into_super(value, schema));
+            known_super(Expr::Case(Case { expr, when_then_expr, else_expr }))
+        }
+        Expr::ScalarFunction(mut call) if is_choice(call.name()) && call.args.iter().any(is_super) => {
+            call.args.iter_mut().for_each(|value| into_super(value, schema));
+            Expr::ScalarFunction(call)
         }
         Expr::WindowFunction(mut window) => {
             refuse(window.fun.name(), &window.params.args, schema)?;
@@ -158,6 +171,18 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
         other => return Ok(Transformed::no(other)),
     }))
+}
+
+/// Functions that give one of their arguments.
+fn is_choice(function: &str) -> bool {
+    matches!(function, "coalesce" | "nvl")
+}
+
+/// Casts what is not SUPER yet.
+fn into_super(value: &mut Expr, schema: &DFSchema) {
+    if !is_super(value, schema) {
+        *value = cast_to(value.clone(), SqlType::Super);
+    }
 }
 
 /// Fails for an aggregate that would take SUPER for the text that it is kept as.

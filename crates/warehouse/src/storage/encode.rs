@@ -11,7 +11,7 @@ use datafusion::arrow::compute::{
     LexicographicalComparator, SortColumn, concat, concat_batches, interleave_record_batch, lexsort_to_indices,
     take_record_batch,
 };
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Decimal64Type, Decimal128Type, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion_functions_aggregate_common::min_max::{max_batch, min_batch};
 use parquet::arrow::ArrowWriter;
@@ -27,6 +27,7 @@ use super::file::ColumnStats;
 use super::shred::{Shredding, shred, worthwhile};
 use super::snapshot::arrow_schema;
 use crate::error::Result;
+use crate::functions::UNSCALED_DIGITS;
 use crate::types::SqlType;
 
 /// Rows of a row group: the unit that a scan can skip.
@@ -65,10 +66,7 @@ fn encode_with(
 ) -> Result<Result<Encoded, BTreeSet<usize>>> {
     let schema = file_schema(columns, shreddings);
     let samples = sample.columns().iter().cloned().map(Some).chain(shred(shreddings, sample)?);
-    let options = ArrowWriterOptions::new()
-        .with_properties(properties(&schema, samples)?)
-        // Without it a reader would take shredded columns for another kind of text, and copy them.
-        .with_skip_arrow_metadata(shreddings.is_empty());
+    let options = ArrowWriterOptions::new().with_properties(properties(&schema, samples)?);
     let mut bytes = Vec::new();
     let writer = ArrowWriter::try_new_with_options(&mut bytes, Arc::clone(&schema), options)?;
     let (mut file, writers) = writer.into_serialized_writer()?;
@@ -250,10 +248,10 @@ impl Groups<'_> {
             return Ok(Group { chunks, stats: Vec::new(), misspelled });
         }
         let writers = self.writers.create_column_writers(number)?;
-        let values = rows.columns().iter().chain(shredded.iter().flatten());
+        let values = rows.columns().iter().chain(shredded.iter().flatten()).map(stored);
         for ((field, values), mut writer) in self.schema.fields().iter().zip(values).zip(writers) {
             // No column is nested, so each is one leaf.
-            for leaf in compute_leaves(field, values)? {
+            for leaf in compute_leaves(field, &values)? {
                 writer.write(&leaf)?;
             }
             chunks.push(writer.close()?);
@@ -278,9 +276,30 @@ fn column_stats(column: &Column, values: &ArrayRef) -> Result<ColumnStats> {
 fn file_schema(columns: &[Column], shreddings: &[Shredding]) -> SchemaRef {
     let field = |column: &Column| {
         let id = [("PARQUET:field_id".to_owned(), column.id.to_string())];
-        Field::new(&column.name, column.sql_type.arrow(), true).with_metadata(id.into())
+        Field::new(&column.name, stored_type(&column.sql_type.arrow()), true).with_metadata(id.into())
     };
     Arc::new(Schema::new(columns.iter().map(field).chain(shreddings.iter().map(Shredding::field)).collect::<Vec<_>>()))
+}
+
+/// The type by which a file keeps values of `data_type`, and as which it is read: a DECIMAL of few digits is an integer.
+fn stored_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Decimal128(precision, scale) if *precision <= UNSCALED_DIGITS => {
+            DataType::Decimal64(*precision, *scale)
+        }
+        other => other.clone(),
+    }
+}
+
+/// Values as a file keeps them.
+fn stored(values: &ArrayRef) -> ArrayRef {
+    match stored_type(values.data_type()) {
+        decimal @ DataType::Decimal64(..) => {
+            let integers = values.as_primitive::<Decimal128Type>().unary::<_, Decimal64Type>(|value| value as i64);
+            Arc::new(integers.with_data_type(decimal))
+        }
+        _ => Arc::clone(values),
+    }
 }
 
 /// How to encode columns that have values such as these.
@@ -314,11 +333,10 @@ fn properties(schema: &Schema, samples: impl Iterator<Item = Option<ArrayRef>>) 
     Ok(properties.build())
 }
 
-/// Whether Parquet stores values of the type as integers.
+/// Whether a file keeps values of the type as integers.
 fn is_integer(data_type: &DataType) -> bool {
-    const LONGEST: u8 = 18;
     match data_type {
-        DataType::Decimal128(precision, _) => *precision <= LONGEST,
+        DataType::Decimal128(precision, _) => *precision <= UNSCALED_DIGITS,
         DataType::Date32 | DataType::Time64(_) | DataType::Timestamp(..) => true,
         other => other.is_integer(),
     }

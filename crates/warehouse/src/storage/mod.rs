@@ -14,6 +14,7 @@ mod hot;
 mod letters;
 mod object_store;
 mod read_shredded;
+mod read_unscaled;
 mod shred;
 mod snapshot;
 mod store;

@@ -16,7 +16,7 @@ use datafusion::object_store::{
 };
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use tidemill_clock::Disk;
+use tidemill_clock::{Disk, DiskFile};
 
 /// The URL under which the engine knows the store.
 pub(crate) const URL: &str = "tidemill://data";
@@ -32,19 +32,15 @@ impl DataFiles {
         Self { disk }
     }
 
-    /// Reads parts of a file, off the threads that serve clients.
+    /// Reads parts of a file: at once where the system has them in memory, otherwise off the threads that serve clients.
     async fn read(&self, location: &Path, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
-        let (disk, path) = (Arc::clone(&self.disk), path_of(location));
-        let read = move || -> std::io::Result<Vec<Bytes>> {
-            let file = disk.open_to_read(&path)?;
-            let part = |range: Range<u64>| {
-                let mut bytes = vec![0; (range.end - range.start) as usize];
-                let read = file.read_at(&mut bytes, range.start)?;
-                bytes.truncate(read);
-                Ok(bytes.into())
-            };
-            ranges.into_iter().map(part).collect()
-        };
+        let opened = self.disk.open_to_read(&path_of(location));
+        let file = opened.map_err(|error| failed(location, error))?;
+        let at_once = ranges.iter().map(|range| read_at_once(&*file, range)).collect::<std::io::Result<Option<_>>>();
+        if let Some(parts) = at_once.map_err(|error| failed(location, error))? {
+            return Ok(parts);
+        }
+        let read = move || ranges.iter().map(|range| read_part(&*file, range)).collect::<std::io::Result<_>>();
         let read = tokio::task::spawn_blocking(read).await.map_err(|source| Error::JoinError { source })?;
         read.map_err(|error| failed(location, error))
     }
@@ -59,6 +55,19 @@ impl DataFiles {
             version: None,
         })
     }
+}
+
+fn read_part(file: &dyn DiskFile, range: &Range<u64>) -> std::io::Result<Bytes> {
+    let mut bytes = vec![0; (range.end - range.start) as usize];
+    let read = file.read_at(&mut bytes, range.start)?;
+    bytes.truncate(read);
+    Ok(bytes.into())
+}
+
+/// The same; none if it would have to wait.
+fn read_at_once(file: &dyn DiskFile, range: &Range<u64>) -> std::io::Result<Option<Bytes>> {
+    let mut bytes = vec![0; (range.end - range.start) as usize];
+    Ok(file.read_at_once(&mut bytes, range.start)?.then(|| bytes.into()))
 }
 
 /// The disk's path of a location, which has some characters encoded.

@@ -9,10 +9,9 @@ use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
-use datafusion::physical_expr_adapter::{
-    DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter, PhysicalExprAdapterFactory,
-};
+use datafusion::physical_expr_adapter::{PhysicalExprAdapter, PhysicalExprAdapterFactory};
 
+use super::read_unscaled::ReadUnscaled;
 use super::shred::{kept_as, path_name};
 use crate::functions::{Form, JsonPaths, SUPER_GET, ShreddedPath, ShreddedPaths, Step, cast_target};
 use crate::types::SqlType;
@@ -31,7 +30,7 @@ impl PhysicalExprAdapterFactory for ReadShredded {
             _ => SqlType::Super.field_ref(field.name()),
         }));
         let wide = Arc::new(Schema::new(fields));
-        let rest = DefaultPhysicalExprAdapterFactory.create(Arc::clone(&wide), file)?;
+        let rest = ReadUnscaled.create(Arc::clone(&wide), file)?;
         Ok(Arc::new(Adapter { rest, wide, columns }))
     }
 }

@@ -192,8 +192,11 @@ fn merge(aggregate: &Aggregate, stored: LogicalPlan) -> Result<LogicalPlan> {
     let column = |place: usize| Expr::Column(PlanColumn::from(schema.qualified_field(place)));
     let calls = aggregate.aggr_expr.iter().filter_map(call).enumerate();
     let merged = calls.map(|(place, call)| {
-        let adds = matches!(kind(&call.func), Some("count" | "sum"));
-        let function = if adds { functions::sum_function() } else { Arc::clone(&call.func) };
+        let function = match (kind(&call.func), schema.field(groups + place).data_type()) {
+            (Some("count" | "sum"), DataType::Int64) => functions::sum_of_integers(),
+            (Some("sum"), _) => functions::sum(),
+            _ => Arc::clone(&call.func),
+        };
         let argument = column(groups + place);
         Expr::AggregateFunction(AggregateFunction::new_udf(function, vec![argument], false, None, vec![], None))
     });

@@ -14,6 +14,7 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::physical_expr::expressions::Literal;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -166,16 +167,24 @@ struct Groups {
 }
 
 struct Gathered {
-    arguments: Vec<Arc<dyn PhysicalExpr>>,
+    arguments: Vec<Argument>,
     filter: Option<Arc<dyn PhysicalExpr>>,
     states: Box<dyn GroupsAccumulator>,
+}
+
+/// What an aggregate is called with.
+struct Argument {
+    expr: Arc<dyn PhysicalExpr>,
+    /// Its values if it is a constant, such as that of `count(*)`: as many as the longest batch had rows.
+    constants: Option<ArrayRef>,
 }
 
 impl Groups {
     fn new(aggregate: &AggregateExec, partition: usize, context: &TaskContext) -> Result<Self> {
         let aggregates = aggregate.aggr_expr().iter().zip(aggregate.filter_expr()).map(|(call, filter)| {
             let states = call.create_groups_accumulator()?;
-            Ok(Gathered { arguments: call.expressions(), filter: filter.clone(), states })
+            let arguments = call.expressions().into_iter().map(|expr| Argument { expr, constants: None });
+            Ok(Gathered { arguments: arguments.collect(), filter: filter.clone(), states })
         });
         let consumer = MemoryConsumer::new(format!("IntegerGroupsExec[{partition}]"));
         Ok(Self {
@@ -227,11 +236,22 @@ impl Groups {
 
 impl Gathered {
     fn add(&mut self, rows: &RecordBatch, groups: &[usize], count: usize) -> Result<()> {
-        let evaluate = |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(rows)?.into_array(rows.num_rows());
-        let arguments: Vec<ArrayRef> = self.arguments.iter().map(evaluate).collect::<Result<_>>()?;
-        let filter = self.filter.as_ref().map(evaluate).transpose()?;
+        let arguments = self.arguments.iter_mut().map(|argument| argument.values(rows)).collect::<Result<Vec<_>>>()?;
+        let filter = self.filter.as_ref().map(|filter| filter.evaluate(rows)?.into_array(rows.num_rows())).transpose()?;
         let filter: Option<&BooleanArray> = filter.as_ref().map(|filter| filter.as_boolean());
         self.states.update_batch(&arguments, groups, filter, count)
+    }
+}
+
+impl Argument {
+    fn values(&mut self, rows: &RecordBatch) -> Result<ArrayRef> {
+        let count = rows.num_rows();
+        if let Some(constants) = self.constants.as_ref().filter(|constants| constants.len() >= count) {
+            return Ok(constants.slice(0, count));
+        }
+        let values = self.expr.evaluate(rows)?.into_array(count)?;
+        self.constants = self.expr.is::<Literal>().then(|| Arc::clone(&values));
+        Ok(values)
     }
 }
 

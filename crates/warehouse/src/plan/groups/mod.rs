@@ -6,4 +6,4 @@ mod narrow;
 mod table;
 
 pub(super) use aggregate::IntegerGroups;
-pub(super) use narrow::NarrowGroups;
+pub(super) use narrow::NarrowDecimals;

@@ -1,21 +1,22 @@
-//! Grouping by a DECIMAL of few digits becomes grouping by a 64-bit integer, which is hashed and compared in half the time.
+//! DECIMALs of few digits are grouped and added up as 64-bit integers, in half the time. The projection that makes integers of
+//! them goes into the scan, and files have them as integers.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, Result};
 use datafusion::logical_expr::logical_plan::{Aggregate, Projection};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-use crate::functions::{UNSCALED_DIGITS, scaled, unscaled};
+use crate::functions::{UNSCALED_DIGITS, is_sum, scaled, sum_of_unscaled, unscaled};
 
 #[derive(Debug)]
-pub(in crate::plan) struct NarrowGroups;
+pub(in crate::plan) struct NarrowDecimals;
 
-impl OptimizerRule for NarrowGroups {
+impl OptimizerRule for NarrowDecimals {
     fn name(&self) -> &str {
-        "narrow_groups"
+        "narrow_decimals"
     }
 
     fn apply_order(&self) -> Option<ApplyOrder> {
@@ -27,32 +28,94 @@ impl OptimizerRule for NarrowGroups {
     }
 
     fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        // With several columns the engine groups by rows of bytes, whatever their types.
         let LogicalPlan::Aggregate(aggregate) = &plan else { return Ok(Transformed::no(plan)) };
-        let [group] = aggregate.group_expr.as_slice() else { return Ok(Transformed::no(plan)) };
-        match group {
-            Expr::GroupingSet(_) => Ok(Transformed::no(plan)),
-            group => match group.get_type(aggregate.input.schema())? {
-                DataType::Decimal128(precision, scale) if precision <= UNSCALED_DIGITS => {
-                    Ok(Transformed::yes(narrow(aggregate, group, precision, scale)?))
-                }
-                _ => Ok(Transformed::no(plan)),
-            },
-        }
+        Ok(narrow(aggregate)?.map_or_else(|| Transformed::no(plan), Transformed::yes))
     }
 }
 
-fn narrow(aggregate: &Aggregate, group: &Expr, precision: u8, scale: i8) -> Result<LogicalPlan> {
-    let integer = unscaled(group.clone().unalias());
-    let narrow = Aggregate::try_new(aggregate.input.clone(), vec![integer], aggregate.aggr_expr.clone())?;
-    let narrow = LogicalPlan::Aggregate(narrow);
-    let columns = narrow.schema().iter().zip(aggregate.schema.iter()).enumerate().map(|(place, (new, old))| {
+/// The same as `aggregate`, over integers; none if it has no use for them.
+fn narrow(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
+    let mut integers = Integers { of: aggregate, decimals: Vec::new() };
+    let (key, groups) = match aggregate.group_expr.as_slice() {
+        [group] if !matches!(group, Expr::GroupingSet(_)) => {
+            let key = integers.decimal_type(group)?;
+            (key, vec![if key.is_some() { integers.integer(group) } else { group.clone() }])
+        }
+        // With several columns the engine groups by rows of bytes, whatever their types.
+        groups => (None, groups.to_vec()),
+    };
+    let calls = aggregate.aggr_expr.iter().map(|call| Ok(integers.sum(call)?.unwrap_or_else(|| call.clone())));
+    let calls = calls.collect::<Result<Vec<_>>>()?;
+    if integers.decimals.is_empty() {
+        return Ok(None);
+    }
+    let narrow = Aggregate::try_new(integers.plan()?.into(), groups, calls)?;
+    let columns = narrow.schema.iter().zip(aggregate.schema.iter()).enumerate().map(|(place, (new, (qualifier, old)))| {
         let value = Expr::Column(Column::from(new));
-        match place {
-            0 => scaled(value, precision, scale).alias_qualified(old.0.cloned(), old.1.name()),
-            _ => value,
+        match (place, key) {
+            (0, Some((precision, scale))) => {
+                scaled(value, precision, scale).alias_qualified(qualifier.cloned(), old.name())
+            }
+            _ if new.1.name() == old.name() && new.0 == qualifier => value,
+            _ => value.alias_qualified(qualifier.cloned(), old.name()),
         }
     });
     let columns = columns.collect();
-    Ok(LogicalPlan::Projection(Projection::try_new(columns, narrow.into())?))
+    let narrow = LogicalPlan::Aggregate(narrow);
+    Ok(Some(LogicalPlan::Projection(Projection::try_new(columns, narrow.into())?)))
+}
+
+/// The DECIMALs that an aggregate wants as integers.
+struct Integers<'a> {
+    of: &'a Aggregate,
+    decimals: Vec<Expr>,
+}
+
+impl Integers<'_> {
+    /// Precision and scale of a DECIMAL that fits into an integer.
+    fn decimal_type(&self, expr: &Expr) -> Result<Option<(u8, i8)>> {
+        Ok(match expr.get_type(self.of.input.schema())? {
+            DataType::Decimal128(precision, scale) if precision <= UNSCALED_DIGITS => Some((precision, scale)),
+            _ => None,
+        })
+    }
+
+    /// The column that will hold the integers of a DECIMAL.
+    fn integer(&mut self, decimal: &Expr) -> Expr {
+        let decimal = decimal.clone().unalias();
+        let known = self.decimals.iter().position(|known| *known == decimal);
+        let place = known.unwrap_or(self.decimals.len());
+        if known.is_none() {
+            self.decimals.push(decimal);
+        }
+        Expr::Column(Column::new_unqualified(Self::name(place)))
+    }
+
+    fn name(place: usize) -> String {
+        format!("__unscaled_{place}")
+    }
+
+    /// The sum of a column of such DECIMALs as one of integers; none for any other call.
+    fn sum(&mut self, call: &Expr) -> Result<Option<Expr>> {
+        match call {
+            Expr::Alias(alias) => self.sum(&alias.expr),
+            Expr::AggregateFunction(call) if is_sum(&call.func) && !call.params.distinct => {
+                let [column @ Expr::Column(_)] = call.params.args.as_slice() else { return Ok(None) };
+                let Some((_, scale)) = self.decimal_type(column)? else { return Ok(None) };
+                let mut sum = call.clone();
+                sum.func = sum_of_unscaled(scale);
+                sum.params.args = vec![self.integer(column)];
+                Ok(Some(Expr::AggregateFunction(sum)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The aggregate's input with the integers.
+    fn plan(self) -> Result<LogicalPlan> {
+        let columns = self.of.input.schema().columns().into_iter().map(Expr::Column);
+        let integers = self.decimals.into_iter().enumerate();
+        let integers = integers.map(|(place, decimal)| unscaled(decimal).alias(Self::name(place)));
+        LogicalPlanBuilder::from(self.of.input.clone()).project(columns.chain(integers))?.build()
+    }
 }

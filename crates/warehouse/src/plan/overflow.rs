@@ -1,0 +1,41 @@
+//! Arithmetic of integers fails where its result does not fit, instead of wrapping around.
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::named::rewrite_named;
+use crate::functions::checked_operator;
+
+/// Runs when both sides have been given one type.
+#[derive(Debug)]
+pub(super) struct CheckedArithmetic;
+
+impl AnalyzerRule for CheckedArithmetic {
+    fn name(&self) -> &str {
+        "checked_arithmetic"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        let checked = plan.transform_up_with_subqueries(|plan| {
+            let (names, input) = (NamePreserver::new(&plan), merge_schema(&plan.inputs()));
+            let mut check = |expr: Expr| expr.transform_up(|expr| checked_expr(expr, &input));
+            plan.map_expressions(|expr| rewrite_named(expr, &names, &mut check))
+        })?;
+        Ok(checked.data)
+    }
+}
+
+fn checked_expr(expr: Expr, input: &DFSchema) -> Result<Transformed<Expr>> {
+    let Expr::BinaryExpr(binary) = &expr else { return Ok(Transformed::no(expr)) };
+    let Some(function) = checked_operator(binary.op) else { return Ok(Transformed::no(expr)) };
+    let (left, right) = (&*binary.left, &*binary.right);
+    if !left.get_type(input)?.is_integer() || !right.get_type(input)?.is_integer() {
+        return Ok(Transformed::no(expr));
+    }
+    Ok(Transformed::yes(function.call(vec![left.clone(), right.clone()])))
+}

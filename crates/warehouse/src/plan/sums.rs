@@ -1,0 +1,66 @@
+//! SUM of integers becomes one with Redshift's result: of BIGINT a DECIMAL(38, 0), of others a BIGINT.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, LogicalPlan, WindowFunctionDefinition};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::named::rewrite_named;
+use crate::functions::{cast_to, is_sum, sum_of_integers, sum_of_unscaled};
+use crate::types::SqlType;
+
+#[derive(Debug)]
+pub(super) struct RedshiftSums;
+
+impl AnalyzerRule for RedshiftSums {
+    fn name(&self) -> &str {
+        "redshift_sums"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        let rewritten = plan.transform_up_with_subqueries(|plan| {
+            let plan = plan.recompute_schema()?;
+            if !matches!(plan, LogicalPlan::Aggregate(_) | LogicalPlan::Window(_)) {
+                return Ok(Transformed::no(plan));
+            }
+            let (names, input) = (NamePreserver::new(&plan), merge_schema(&plan.inputs()));
+            let mut type_sums = |expr: Expr| expr.transform_up(|expr| typed(expr, &input));
+            let typed = plan.map_expressions(|expr| rewrite_named(expr, &names, &mut type_sums))?;
+            typed.map_data(LogicalPlan::recompute_schema)
+        })?;
+        Ok(rewritten.data)
+    }
+}
+
+/// The expression as the sum that the type of its argument calls for, if it is one.
+fn typed(mut expr: Expr, input: &DFSchema) -> Result<Transformed<Expr>> {
+    let is_changed = match &mut expr {
+        Expr::AggregateFunction(call) if call.params.distinct => add_up(&mut call.func, &mut call.params.args, input, false)?,
+        Expr::AggregateFunction(call) => add_up(&mut call.func, &mut call.params.args, input, true)?,
+        Expr::WindowFunction(call) => match &mut call.fun {
+            WindowFunctionDefinition::AggregateUDF(function) => add_up(function, &mut call.params.args, input, false)?,
+            WindowFunctionDefinition::WindowUDF(_) => false,
+        },
+        _ => false,
+    };
+    Ok(Transformed::new_transformed(expr, is_changed))
+}
+
+/// Makes of a call of SUM with integers the one for them. Only `in_groups` can integers be added up to a DECIMAL; elsewhere they
+/// become one before.
+fn add_up(function: &mut Arc<AggregateUDF>, args: &mut [Expr], input: &DFSchema, in_groups: bool) -> Result<bool> {
+    let (true, [argument]) = (is_sum(function), args) else { return Ok(false) };
+    match argument.get_type(input)? {
+        DataType::Int8 | DataType::Int16 | DataType::Int32 => *function = sum_of_integers(),
+        DataType::Int64 if in_groups => *function = sum_of_unscaled(0),
+        DataType::Int64 => *argument = cast_to(argument.clone(), SqlType::Decimal(19, 0)),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}

@@ -1,0 +1,48 @@
+//! Reading DECIMALs as the integers that files keep them as, where that is what a query wants.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::physical_expr::expressions::CastExpr;
+use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
+use datafusion::physical_expr_adapter::{
+    DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter, PhysicalExprAdapterFactory,
+};
+
+use crate::functions::is_unscaled;
+
+/// Makes adapters that take a column as the file has it, for the integer of a DECIMAL.
+#[derive(Debug)]
+pub(super) struct ReadUnscaled;
+
+impl PhysicalExprAdapterFactory for ReadUnscaled {
+    fn create(&self, table: SchemaRef, file: SchemaRef) -> Result<Arc<dyn PhysicalExprAdapter>> {
+        Ok(Arc::new(Adapter { rest: DefaultPhysicalExprAdapterFactory.create(table, file)? }))
+    }
+}
+
+#[derive(Debug)]
+struct Adapter {
+    /// Finds the columns in the file, and casts those that have another type there.
+    rest: Arc<dyn PhysicalExprAdapter>,
+}
+
+impl PhysicalExprAdapter for Adapter {
+    fn rewrite(&self, expr: Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
+        let expr = self.rest.rewrite(expr)?;
+        expr.transform_up(|expr| match expr.downcast_ref::<ScalarFunctionExpr>().and_then(stored) {
+            Some(stored) => Ok(Transformed::yes(expr.with_new_children(vec![stored])?)),
+            None => Ok(Transformed::no(expr)),
+        })
+        .data()
+    }
+}
+
+/// What the file has for the DECIMAL that a call makes an integer of.
+fn stored(call: &ScalarFunctionExpr) -> Option<Arc<dyn PhysicalExpr>> {
+    let [decimal] = call.args() else { return None };
+    let cast = decimal.downcast_ref::<CastExpr>().filter(|_| is_unscaled(call.fun()))?;
+    Some(Arc::clone(cast.expr()))
+}
