@@ -136,7 +136,8 @@ def test_a_path_is_read_in_place_of_the_documents(lab, sql):
     assert read("SELECT n FROM document WHERE payload.site.city::varchar = 'town 1'") < size / 2
 
 
-@pytest.mark.parametrize("text", ['{ "a" : "b \\" c" , "d" : [ 1 , "e f" ] }', '"  a  b  "', " [ 1 , 2 ] ", "7 ", '{"a":"\\\\"}', '{ "\\"" : 1 }'])
+@pytest.mark.parametrize("text", ['{ "a" : "b \\" c" , "d" : [ 1 , "e f" ] }', '"  a  b  "', " [ 1 , 2 ] ", "7 ", '{"a":"\\\\"}', '{ "\\"" : 1 }',
+    '{"a b":"c d","e":[1,"f g"]}', '{"a":"b, c"}', '{"a":1 }', "[true ,1]"])
 def test_documents_lose_white_space_between_tokens_only(lab, sql, text):
     compact = json.dumps(json.loads(text), separators=(",", ":"))
     assert sql.execute("SELECT json_serialize(json_parse(%s))", (text,)).fetchone()[0] == compact

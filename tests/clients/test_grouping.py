@@ -125,6 +125,8 @@ def test_a_sum_of_bigints_has_more_digits_than_they(sql):
     described = [column.type_code for column in sql.execute(query).description]
     assert described[1:] == [1700, 20, 20]
     assert rows(sql, "SELECT sum(bytes), sum(DISTINCT bytes), avg(bytes) FROM traffic") == [(2**64 - 2, 2**63 - 1, 2**63 - 1)]
+    several = "SELECT host, count(DISTINCT packets), sum(bytes), sum(packets) FROM traffic GROUP BY host ORDER BY 1"
+    assert rows(sql, several) == [("a", 1, 2**64 - 2, 2**32 - 2), ("b", 0, None, None)]
     assert value(sql, "SELECT max(s) FROM (SELECT sum(bytes) OVER (ORDER BY flags) AS s FROM traffic) w") == 2**64 - 2
     assert value(sql, "SELECT sum(n) FROM (SELECT count(*) AS n FROM traffic GROUP BY host) counted") == Decimal(3)
     sql.execute("CREATE MATERIALIZED VIEW by_host AS SELECT host, sum(bytes) AS bytes, sum(packets) AS packets FROM traffic GROUP BY host")

@@ -77,7 +77,8 @@ impl ScalarUDFImpl for Coalesce {
     }
 
     fn simplify(&self, args: Vec<Expr>, context: &SimplifyContext) -> Result<ExprSimplifyResult> {
-        let is_super = args.iter().any(|value| value.to_field(context.schema()).is_ok_and(|(_, field)| is_super(&field)));
+        let is_super =
+            args.iter().any(|value| value.to_field(context.schema()).is_ok_and(|(_, field)| is_super(&field)));
         Ok(match self.inner.simplify(args, context)? {
             ExprSimplifyResult::Simplified(value) if is_super => ExprSimplifyResult::Simplified(known_super(value)),
             simplified => simplified,

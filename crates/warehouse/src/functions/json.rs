@@ -9,7 +9,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF};
-use memchr::memchr2;
+use memchr::{memchr_iter, memchr2};
 use sonic_rs::{JsonContainerTrait, JsonType, JsonValueTrait};
 
 use super::function::{Function, constant_flag, constant_text, is_bytes, is_text, map_first, no_match};
@@ -231,7 +231,20 @@ fn is_container(text: &str) -> bool {
 
 /// Whether JSON has no white space between its tokens.
 fn is_compact(json: &str) -> bool {
-    let mut rest = json.as_bytes();
+    blanks_are_in_strings(json.as_bytes()) || tokens_touch(json.as_bytes())
+}
+
+/// Whether the only white space is blanks with a letter or the like on either side. Such a blank is in a string: between tokens,
+/// a quote, a bracket, a comma, a colon or another blank is next to it. Quicker than a look at each token.
+fn blanks_are_in_strings(json: &[u8]) -> bool {
+    let is_inner = |byte: Option<&u8>| {
+        byte.is_some_and(|byte| !matches!(byte, b' ' | b'"' | b'{' | b'}' | b'[' | b']' | b',' | b':'))
+    };
+    let has_controls = json.iter().fold(false, |found, byte| found | (*byte < b' '));
+    !has_controls && memchr_iter(b' ', json).all(|at| is_inner(json[..at].last()) && is_inner(json.get(at + 1)))
+}
+
+fn tokens_touch(mut rest: &[u8]) -> bool {
     while let Some(byte) = rest.first() {
         match byte {
             b'"' => rest = &rest[string_length(rest)..],
@@ -275,4 +288,35 @@ fn string_length(json: &[u8]) -> usize {
         }
     }
     json.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The tokens of an array of strings and literals.
+    fn tokens() -> impl Strategy<Value = Vec<String>> {
+        let token = r#""([a-b ,:\[}]|\\["\\n])*"|-?[1-9]|true"#;
+        prop::collection::vec(token, 1..4).prop_map(|values| {
+            let separated = values.into_iter().flat_map(|value| [",".to_owned(), value]).skip(1);
+            ["[".to_owned()].into_iter().chain(separated).chain(["]".to_owned()]).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_is_compact_if_making_it_so_changes_nothing(
+            tokens in tokens(),
+            blanks in prop::collection::vec("|||| |  |\n|\t ", 8),
+        ) {
+            let json: String = blanks.iter().zip(&tokens).flat_map(|(blank, token)| [blank.as_str(), token]).collect();
+            prop_assert!(is_json(&json), "{}", json);
+            let mut made = Vec::new();
+            compact(json.as_bytes(), &mut made);
+            prop_assert_eq!(&made, &tokens.concat().into_bytes());
+            prop_assert_eq!(is_compact(&json), json.len() == made.len());
+        }
+    }
 }

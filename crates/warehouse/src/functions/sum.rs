@@ -11,7 +11,7 @@ use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, SetMonotonicity, Signature,
-    Volatility,
+    TypeSignature, Volatility,
 };
 use datafusion_functions_aggregate_common::aggregate::groups_accumulator::accumulate::NullState;
 use datafusion_functions_aggregate_common::aggregate::groups_accumulator::nulls::filtered_null_mask;
@@ -86,7 +86,10 @@ impl AggregateUDFImpl for Sum {
 
 /// SUM of DECIMALs of this scale that are given as the integers that they are without their point; BIGINTs have scale 0.
 pub(crate) fn sum_of_unscaled(scale: i8) -> Arc<AggregateUDF> {
-    let signature = Signature::exact(vec![DataType::Int64], Volatility::Immutable);
+    // The engine may add up sums: one of groups within groups.
+    let sums = DataType::Decimal128(MOST_DIGITS, scale);
+    let arguments = [DataType::Int64, sums].map(|argument| TypeSignature::Exact(vec![argument]));
+    let signature = Signature::one_of(arguments.into(), Volatility::Immutable);
     Arc::new(AggregateUDF::from(SumOfUnscaled { scale, signature }))
 }
 
@@ -131,7 +134,7 @@ struct Total {
 
 impl Accumulator for Total {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let values = values[0].as_primitive::<Int64Type>();
+        let Some(values) = values[0].as_primitive_opt::<Int64Type>() else { return self.merge_batch(values) };
         if values.null_count() < values.len() {
             let sum: i128 = match values.null_count() {
                 0 => values.values().iter().map(|value| i128::from(*value)).sum(),
@@ -179,8 +182,15 @@ impl GroupsAccumulator for Totals {
     ) -> Result<()> {
         self.sums.resize(count, 0);
         let sums = self.sums.as_mut_slice();
-        let values = values[0].as_primitive::<Int64Type>();
-        self.nulls.accumulate(groups, values, filter, count, |group, value| sums[group] += i128::from(value));
+        match values[0].as_primitive_opt::<Int64Type>() {
+            Some(values) => {
+                self.nulls.accumulate(groups, values, filter, count, |group, value| sums[group] += i128::from(value));
+            }
+            None => {
+                let values = values[0].as_primitive::<Decimal128Type>();
+                self.nulls.accumulate(groups, values, filter, count, |group, value| sums[group] += value);
+            }
+        }
         Ok(())
     }
 
@@ -195,17 +205,16 @@ impl GroupsAccumulator for Totals {
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef], groups: &[usize], count: usize) -> Result<()> {
-        self.sums.resize(count, 0);
-        let sums = self.sums.as_mut_slice();
-        let states = states[0].as_primitive::<Decimal128Type>();
-        self.nulls.accumulate(groups, states, None, count, |group, sum| sums[group] += sum);
-        Ok(())
+        self.update_batch(states, groups, None, count)
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let values = values[0].as_primitive::<Int64Type>();
-        let sums = values.values().iter().map(|value| i128::from(*value)).collect();
-        let sums = Decimal128Array::new(sums, filtered_null_mask(filter, values));
+        let nulls = filtered_null_mask(filter, &values[0]);
+        let sums = match values[0].as_primitive_opt::<Int64Type>() {
+            Some(values) => values.values().iter().map(|value| i128::from(*value)).collect(),
+            None => values[0].as_primitive::<Decimal128Type>().values().clone(),
+        };
+        let sums = Decimal128Array::new(sums, nulls);
         Ok(vec![Arc::new(sums.with_precision_and_scale(MOST_DIGITS, self.scale)?)])
     }
 

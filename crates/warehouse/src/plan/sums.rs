@@ -41,7 +41,9 @@ impl AnalyzerRule for RedshiftSums {
 /// The expression as the sum that the type of its argument calls for, if it is one.
 fn typed(mut expr: Expr, input: &DFSchema) -> Result<Transformed<Expr>> {
     let is_changed = match &mut expr {
-        Expr::AggregateFunction(call) if call.params.distinct => add_up(&mut call.func, &mut call.params.args, input, false)?,
+        Expr::AggregateFunction(call) if call.params.distinct => {
+            add_up(&mut call.func, &mut call.params.args, input, false)?
+        }
         Expr::AggregateFunction(call) => add_up(&mut call.func, &mut call.params.args, input, true)?,
         Expr::WindowFunction(call) => match &mut call.fun {
             WindowFunctionDefinition::AggregateUDF(function) => add_up(function, &mut call.params.args, input, false)?,

@@ -148,7 +148,8 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             rewrite(Expr::Case(case), schema)?.data
         }
         Expr::Case(Case { expr, mut when_then_expr, mut else_expr })
-            if when_then_expr.iter().any(|(_, then)| is_super(then)) || else_expr.iter().any(|value| is_super(value)) =>
+            if when_then_expr.iter().any(|(_, then)| is_super(then))
+                || else_expr.iter().any(|value| is_super(value)) =>
         {
             let values = when_then_expr.iter_mut().map(|(_, then)| then).chain(&mut else_expr);
             values.for_each(|value| into_super(value, schema));

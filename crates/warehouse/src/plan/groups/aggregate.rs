@@ -237,7 +237,8 @@ impl Groups {
 impl Gathered {
     fn add(&mut self, rows: &RecordBatch, groups: &[usize], count: usize) -> Result<()> {
         let arguments = self.arguments.iter_mut().map(|argument| argument.values(rows)).collect::<Result<Vec<_>>>()?;
-        let filter = self.filter.as_ref().map(|filter| filter.evaluate(rows)?.into_array(rows.num_rows())).transpose()?;
+        let filter =
+            self.filter.as_ref().map(|filter| filter.evaluate(rows)?.into_array(rows.num_rows())).transpose()?;
         let filter: Option<&BooleanArray> = filter.as_ref().map(|filter| filter.as_boolean());
         self.states.update_batch(&arguments, groups, filter, count)
     }

@@ -50,16 +50,17 @@ fn narrow(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
         return Ok(None);
     }
     let narrow = Aggregate::try_new(integers.plan()?.into(), groups, calls)?;
-    let columns = narrow.schema.iter().zip(aggregate.schema.iter()).enumerate().map(|(place, (new, (qualifier, old)))| {
-        let value = Expr::Column(Column::from(new));
-        match (place, key) {
-            (0, Some((precision, scale))) => {
-                scaled(value, precision, scale).alias_qualified(qualifier.cloned(), old.name())
+    let columns =
+        narrow.schema.iter().zip(aggregate.schema.iter()).enumerate().map(|(place, (new, (qualifier, old)))| {
+            let value = Expr::Column(Column::from(new));
+            match (place, key) {
+                (0, Some((precision, scale))) => {
+                    scaled(value, precision, scale).alias_qualified(qualifier.cloned(), old.name())
+                }
+                _ if new.1.name() == old.name() && new.0 == qualifier => value,
+                _ => value.alias_qualified(qualifier.cloned(), old.name()),
             }
-            _ if new.1.name() == old.name() && new.0 == qualifier => value,
-            _ => value.alias_qualified(qualifier.cloned(), old.name()),
-        }
-    });
+        });
     let columns = columns.collect();
     let narrow = LogicalPlan::Aggregate(narrow);
     Ok(Some(LogicalPlan::Projection(Projection::try_new(columns, narrow.into())?)))
