@@ -138,9 +138,10 @@ def test_a_sum_of_bigints_has_more_digits_than_they(sql):
 
 @pytest.mark.parametrize("expression, kind", [
     ("i + i", "integer"), ("-i - i", "integer"), ("i * i", "integer"), ("s * s", "smallint"), ("b + i", "bigint"), ("b * b", "bigint"),
+    ("-m", "integer"),
 ])
 def test_a_number_out_of_range_is_an_error(sql, expression, kind):
-    sql.execute("CREATE TABLE large AS SELECT 2147483647::int AS i, 32767::smallint AS s, 9223372036854775807::bigint AS b")
+    sql.execute("CREATE TABLE large AS SELECT 2147483647::int AS i, 32767::smallint AS s, 9223372036854775807::bigint AS b, (-2147483648)::int AS m")
     with pytest.raises(psycopg.errors.NumericValueOutOfRange, match=f"{kind} out of range"):
         sql.execute(f"SELECT {expression} FROM large")
-    assert rows(sql, "SELECT i::bigint + i, i - 1, s::int * s, b - b, -i FROM large") == [(2**32 - 2, 2**31 - 2, 32767**2, 0, 1 - 2**31)]
+    assert rows(sql, "SELECT i::bigint + i, i - 1, s::int * s, b - b, -i, m FROM large") == [(2**32 - 2, 2**31 - 2, 32767**2, 0, 1 - 2**31, -2**31)]

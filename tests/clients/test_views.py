@@ -372,6 +372,16 @@ def test_storage_stays_healthy_by_itself(lab, sql):
     ]
 
 
+def test_analyze_takes_all_that_redshift_takes(sql):
+    sql.execute("CREATE TABLE measured AS SELECT 1 AS a, 2 AS b")
+    forms = ["", "VERBOSE", "measured", "VERBOSE public.measured", "measured (a, b)", "measured PREDICATE COLUMNS", "measured (a) ALL COLUMNS", "PREDICATE COLUMNS"]
+    assert {sql.execute(f"ANALYZE {form}").statusmessage for form in forms} == {"ANALYZE"}
+    with pytest.raises(psycopg.errors.UndefinedColumn, match='column "c" of relation "measured" does not exist'):
+        sql.execute("ANALYZE measured (a, c)")
+    with pytest.raises(psycopg.errors.SyntaxError):
+        sql.execute("ANALYZE measured a")
+
+
 def test_the_past_can_be_read(lab, sql):
     sql.execute("CREATE TABLE t (a int)")
     sql.execute("INSERT INTO t VALUES (1)")

@@ -2,10 +2,10 @@
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, lit};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::named::rewrite_named;
@@ -31,11 +31,18 @@ impl AnalyzerRule for CheckedArithmetic {
 }
 
 fn checked_expr(expr: Expr, input: &DFSchema) -> Result<Transformed<Expr>> {
-    let Expr::BinaryExpr(binary) = &expr else { return Ok(Transformed::no(expr)) };
-    let Some(function) = checked_operator(binary.op) else { return Ok(Transformed::no(expr)) };
-    let (left, right) = (&*binary.left, &*binary.right);
-    if !left.get_type(input)?.is_integer() || !right.get_type(input)?.is_integer() {
-        return Ok(Transformed::no(expr));
-    }
-    Ok(Transformed::yes(function.call(vec![left.clone(), right.clone()])))
+    let (left, op, right) = match &expr {
+        Expr::BinaryExpr(binary) => (Some(&*binary.left), binary.op, &*binary.right),
+        Expr::Negative(value) => (None, Operator::Minus, &**value),
+        _ => return Ok(Transformed::no(expr)),
+    };
+    let Some(function) = checked_operator(op) else { return Ok(Transformed::no(expr)) };
+    let right_type = right.get_type(input)?;
+    let left = match left {
+        Some(left) if !left.get_type(input)?.is_integer() => return Ok(Transformed::no(expr)),
+        _ if !right_type.is_integer() => return Ok(Transformed::no(expr)),
+        Some(left) => left.clone(),
+        None => lit(ScalarValue::new_zero(&right_type)?),
+    };
+    Ok(Transformed::yes(function.call(vec![left, right.clone()])))
 }

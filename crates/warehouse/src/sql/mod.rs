@@ -16,7 +16,7 @@ pub(crate) use part::{Part, alias_parts};
 pub(crate) use position::position_of;
 pub(crate) use qualify::qualify;
 pub(crate) use statement::{
-    AlterMaterializedView, AlterUser, AlterViewAction, AppendFrom, CreateExternalSchema, CreateMaterializedView,
-    CreateUser, DistClause, DropMaterializedView, DropUser, KeepSetting, Password, RefreshMaterializedView, SortTerm,
-    Statement, UserOptions,
+    AlterMaterializedView, AlterUser, AlterViewAction, Analyze, AppendFrom, CreateExternalSchema,
+    CreateMaterializedView, CreateUser, DistClause, DropMaterializedView, DropUser, KeepSetting, Password,
+    RefreshMaterializedView, SortTerm, Statement, UserOptions,
 };

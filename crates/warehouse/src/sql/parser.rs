@@ -2,7 +2,7 @@
 
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Query, Statement as SqlStatement};
 use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::parser::{IsOptional, Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use tidemill_clock::Timestamp;
 
@@ -10,9 +10,9 @@ use super::dialect::RedshiftDialect;
 use super::part::Part;
 use super::position;
 use super::statement::{
-    AlterMaterializedView, AlterUser, AlterViewAction, AppendFrom, CreateExternalSchema, CreateMaterializedView,
-    CreateUser, DistClause, DropMaterializedView, DropUser, KeepSetting, Password, RefreshMaterializedView, SortTerm,
-    Statement, UserOptions,
+    AlterMaterializedView, AlterUser, AlterViewAction, Analyze, AppendFrom, CreateExternalSchema,
+    CreateMaterializedView, CreateUser, DistClause, DropMaterializedView, DropUser, KeepSetting, Password,
+    RefreshMaterializedView, SortTerm, Statement, UserOptions,
 };
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::storage::Moment;
@@ -226,6 +226,8 @@ impl Reader<'_> {
             let if_exists = self.words(&["if", "exists"]);
             let names = self.parser.parse_comma_separated(Parser::parse_identifier)?;
             Statement::DropUser(DropUser { names, if_exists })
+        } else if self.words(&["analyze"]) {
+            Statement::Analyze(self.analyze()?)
         } else if self.words(&["tail"]) {
             Statement::Tail(self.parser.parse_object_name(false)?)
         } else if let Some(owner) = self.table_owner()? {
@@ -239,6 +241,24 @@ impl Reader<'_> {
             Token::EOF => Ok(statement),
             _ => self.parser.expected("end of statement", self.parser.peek_token()),
         }
+    }
+
+    /// `[VERBOSE] [name [(column, …)]] [PREDICATE COLUMNS | ALL COLUMNS]`.
+    fn analyze(&mut self) -> Result<Analyze, ParserError> {
+        self.words(&["verbose"]);
+        let (mut name, mut columns) = (None, Vec::new());
+        if !self.which_columns() && matches!(self.parser.peek_token().token, Token::Word(_)) {
+            name = Some(self.parser.parse_object_name(false)?);
+            if self.parser.peek_token().token == Token::LParen {
+                columns = self.parser.parse_parenthesized_column_list(IsOptional::Mandatory, false)?;
+            }
+            self.which_columns();
+        }
+        Ok(Analyze { name, columns })
+    }
+
+    fn which_columns(&mut self) -> bool {
+        self.words(&["predicate", "columns"]) || self.words(&["all", "columns"])
     }
 
     /// `ALTER TABLE name OWNER TO user`, which the parser knows in other dialects only.

@@ -12,6 +12,7 @@ pub(crate) enum Statement {
     DropMaterializedView(DropMaterializedView),
     AlterMaterializedView(AlterMaterializedView),
     AlterTableOwner(ObjectName, Ident),
+    Analyze(Analyze),
     AppendFrom(AppendFrom),
     /// `TAIL view`: the rows that it gets from now on, without an end. Not in Redshift.
     Tail(ObjectName),
@@ -21,6 +22,14 @@ pub(crate) enum Statement {
     KeepSetting(KeepSetting),
     /// What the parser knows.
     Sql(Box<SqlStatement>),
+}
+
+/// `ANALYZE`. Whether it is to look at the columns of predicates only makes no difference.
+#[derive(Debug, Clone)]
+pub(crate) struct Analyze {
+    /// None for all relations.
+    pub(crate) name: Option<ObjectName>,
+    pub(crate) columns: Vec<Ident>,
 }
 
 /// `CREATE EXTERNAL SCHEMA … FROM KINESIS`.

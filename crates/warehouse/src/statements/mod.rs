@@ -39,6 +39,7 @@ pub(crate) async fn run(session: &mut Session, parsed: &Parsed, parameters: &[Pa
         Statement::AlterMaterializedView(alter) => refresh::alter(session, alter).await,
         Statement::AppendFrom(append) => delete::append_from(session, append).await,
         Statement::AlterTableOwner(name, owner) => refresh::alter_table_owner(session, name, &owner.value).await,
+        Statement::Analyze(analyze) => vacuum::analyze(session, analyze).await,
         Statement::Tail(name) => tail::run(session, name),
         Statement::CreateUser(create) => users::create(session, create).await,
         Statement::AlterUser(alter) => users::alter(session, alter).await,
@@ -70,7 +71,6 @@ async fn run_sql(session: &mut Session, statement: Sql, text: &str) -> Result<Ou
         Sql::Grant(grant) => privileges::grant(session, &grant).await,
         Sql::Revoke(revoke) => privileges::revoke(session, &revoke).await,
         Sql::Vacuum(vacuum) => vacuum::vacuum(session, vacuum.table_name.as_ref(), vacuum.delete_only).await,
-        Sql::Analyze(analyze) => vacuum::analyze(session, analyze.table_name.as_ref()).await,
         Sql::Drop { object_type, if_exists, names, cascade, .. } => {
             drop::run(session, object_type, &names, if_exists, cascade).await
         }

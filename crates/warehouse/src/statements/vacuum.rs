@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use datafusion::sql::sqlparser::ast::ObjectName;
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName};
 
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::session::{Outcome, Session};
+use crate::sql::Analyze;
 use crate::storage::Relation;
 
 pub(super) async fn vacuum(session: &mut Session, name: Option<&ObjectName>, delete_only: bool) -> Result<Outcome> {
@@ -25,8 +26,13 @@ pub(super) async fn vacuum(session: &mut Session, name: Option<&ObjectName>, del
     Ok(Outcome::Done("VACUUM".into()))
 }
 
-pub(super) async fn analyze(session: &mut Session, name: Option<&ObjectName>) -> Result<Outcome> {
-    for relation in relations(session, name)? {
+pub(super) async fn analyze(session: &mut Session, analyze: &Analyze) -> Result<Outcome> {
+    for relation in relations(session, analyze.name.as_ref())? {
+        let has = |name: &Ident| relation.columns.iter().any(|column| column.name == name.value);
+        if let Some(missing) = analyze.columns.iter().find(|name| !has(name)) {
+            let message = format!("column \"{}\" of relation \"{}\" does not exist", missing.value, relation.name);
+            return Err(SqlError::new(ErrorKind::UndefinedColumn, message));
+        }
         session.cluster.views.flush(relation.id).await?;
     }
     if !session.has_changes() {
