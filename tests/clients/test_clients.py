@@ -138,6 +138,18 @@ def test_a_parameter_may_be_of_another_type_than_its_value(lab):
                 assert cursor.execute(f"select {query} from t", (5,), prepare=True).fetchall() == [(wanted,)], query
 
 
+def test_dates_and_times_may_be_parameters(lab):
+    with lab.connect() as sql:
+        sql.execute("CREATE TABLE days AS SELECT '2024-02-29'::date AS d, '2024-02-29 12:30:00.25'::timestamp AS t")
+        day, time = datetime.date(2024, 2, 29), datetime.datetime(2024, 2, 29, 12, 30, 0, 250000)
+        query = "SELECT d, t FROM days WHERE d = %s AND t = %s AND t < %s AND t::time >= %s"
+        zoned = datetime.datetime(2024, 2, 29, 13, 31, tzinfo=datetime.timezone(datetime.timedelta(hours=1)))
+        found = sql.execute(query, (day, time, zoned, datetime.time(12, 30)))
+        assert found.fetchall() == [(day, time)]
+        sql.execute("INSERT INTO days VALUES (%s, %s)", (datetime.date(1969, 7, 20), datetime.datetime(1969, 7, 20, 20, 17, 40)))
+        assert sql.execute("SELECT min(d), min(t) FROM days").fetchall() == [(datetime.date(1969, 7, 20), datetime.datetime(1969, 7, 20, 20, 17, 40))]
+
+
 def test_a_prepared_statement_does_not_change_its_result(lab):
     with lab.connect() as connection, lab.connect() as other:
         other.execute("create table t (k timestamp)")

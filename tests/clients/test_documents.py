@@ -162,9 +162,24 @@ def test_one_of_several_values_is_what_they_are(sql):
     assert sql.execute(query).fetchall() == [
         (1, "x", False, Decimal("9.5"), "x", "number"), (2, "y", True, None, "5", "string"),
     ]
+    case = "CASE WHEN n = 1 THEN p.a ELSE p.b END"
+    assert sql.execute(f"SELECT n FROM readings WHERE {case} = 'y' AND {case} > 'x' AND {case} IN ('y')").fetchall() == [(2,)]
+    assert sql.execute(f"SELECT x FROM (SELECT {case} AS x FROM readings) r WHERE x = 'x'").fetchall() == [('"x"',)]
+    sql.execute(f"CREATE TABLE taken AS SELECT n, {case} AS s FROM readings")
+    sql.execute("CREATE TABLE texts (s super, t varchar(9))")
+    sql.execute(f"INSERT INTO texts SELECT {case}, {case} FROM readings")
+    assert sql.execute("SELECT s, json_typeof(s), s::varchar FROM taken ORDER BY n").fetchall() == [('"x"', "string", "x"), ('"y"', "string", "y")]
+    assert sql.execute("SELECT s, t FROM texts ORDER BY t").fetchall() == [('"x"', "x"), ('"y"', "y")]
     chosen = sql.execute("SELECT coalesce(p.a, p.b), CASE n WHEN 1 THEN p.c END, coalesce(n, 3) FROM readings ORDER BY n")
     assert [column.type_code for column in chosen.description] == [4000, 4000, 20]
     assert chosen.fetchall() == [('"x"', '{"d":[7,9.5]}', 1), ('"y"', None, 2)]
+
+
+def test_functions_of_texts_take_what_a_string_says(sql):
+    sql.execute("CREATE TABLE said AS SELECT json_parse('{\"a\":\"xy\",\"n\":5,\"z\":null}') AS p")
+    query = "SELECT p.a || '!', upper(p.a), len(p.a), left(p.a, 1), concat(p.a, 'z'), md5(p.a) = md5('xy'), nullif(p.a, 'xy'), nullif('xy', p.a), nullif(p.n, 4)::int, nvl2(p.a, p.a, p.n)::varchar FROM said"
+    assert sql.execute(query).fetchall() == [("xy!", "XY", 2, "x", "xyz", True, None, None, 5, "xy")]
+    assert sql.execute("SELECT json_serialize(p.a), json_typeof(p.a), json_extract_path_text(json_serialize(p), 'a') FROM said").fetchall() == [('"xy"', "string", "xy")]
 
 
 def test_numbers_in_documents_are_rounded_to_integers(sql):

@@ -1,6 +1,7 @@
 """Groups of rows, whatever they are grouped by and however many there are."""
 
 from collections import defaultdict
+from datetime import date, datetime
 from decimal import Decimal
 
 import psycopg
@@ -134,6 +135,74 @@ def test_a_sum_of_bigints_has_more_digits_than_they(sql):
     sql.execute("INSERT INTO traffic VALUES ('b', 9223372036854775807, 1, 1), ('b', 1, 2, 1)")
     sql.execute("REFRESH MATERIALIZED VIEW by_host")
     assert rows(sql, "SELECT * FROM by_host ORDER BY host") == [("a", 2**64 - 2, 2**32 - 2), ("b", 2**63, 3)]
+
+
+def test_a_sum_is_of_the_type_that_its_argument_turns_out_to_have(sql):
+    sql.execute("CREATE TABLE orders AS SELECT 1 AS n, 9.95::decimal(8,2) AS price, 0.5::float AS weight, 3::int AS i, 9000000000::bigint AS b, true AS refunded")
+    sql.execute("INSERT INTO orders VALUES (2, 0.55, 1.25, 4, 1, false), (3, 0.55, 0.25, 5, 2, false)")
+    kept = "CASE WHEN refunded THEN 0 ELSE {} END"
+    price, weight, number = kept.format("price"), kept.format("weight"), "CASE WHEN refunded THEN i ELSE b END"
+    assert rows(sql, f"SELECT sum({price}), avg({price}), sum(DISTINCT {price}), sum({weight}), sum({number}) FROM orders") == [
+        (Decimal("1.10"), Decimal("0.36"), Decimal("0.55"), 1.5, 6)]
+    assert rows(sql, f"SELECT sum({price}) OVER (ORDER BY n) FROM orders ORDER BY n") == [(Decimal("0.00"),), (Decimal("0.55"),), (Decimal("1.10"),)]
+    union = "SELECT 0 AS x UNION ALL SELECT price FROM orders"
+    assert rows(sql, f"SELECT sum(x), avg(x) FROM ({union}) u") == [(Decimal("11.05"), Decimal("2.76"))]
+    described = sql.execute("SELECT sum(1), sum(CASE WHEN refunded THEN 1 ELSE 0 END), sum(i + 1), sum(nvl(i, 0)), sum(b + 1), sum(price * 2) FROM orders")
+    assert [column.type_code for column in described.description] == [20, 20, 20, 20, 1700, 1700]
+    assert described.fetchall() == [(3, 1, 15, 12, Decimal(9000000006), Decimal("22.10"))]
+    sql.execute("CREATE TABLE kept AS SELECT sum(b) * 2000000000 AS s, avg(i) AS i, avg(price) AS p, sum(b) AS b FROM orders")
+    assert rows(sql, "SELECT s, i, p FROM kept") == [(Decimal(9000000003 * 2000000000), 4, Decimal("3.68"))]
+    assert rows(sql, "SELECT column_name, data_type FROM svv_columns WHERE table_name = 'kept' ORDER BY ordinal_position")[1:] == [
+        ("i", "bigint"), ("p", "numeric"), ("b", "numeric")]
+    more = "SELECT n FROM (SELECT n, sum(b) AS s FROM orders GROUP BY n) q WHERE EXISTS (SELECT 1 FROM kept k WHERE q.s > k.i) ORDER BY 1"
+    assert rows(sql, more) == [(1,)]
+
+
+def test_averages_of_sets_of_groups(sql):
+    sql.execute("CREATE TABLE visits AS SELECT 1 AS a, 2 AS b, 5::int AS n UNION ALL SELECT 1, 3, 8 UNION ALL SELECT 2, 3, 1")
+    query = "SELECT a, b, avg(n), count(*), sum(n) FROM visits GROUP BY {} ORDER BY a, b, 3"
+    totals = [(1, None, 6, 2, 13), (2, None, 1, 1, 1), (None, None, 4, 3, 14)]
+    assert rows(sql, "SELECT a, avg(n), count(*), sum(n) FROM visits GROUP BY ROLLUP (a) ORDER BY a") == [(a, *rest) for a, _, *rest in totals]
+    leaves = [(1, 2, 5, 1, 5), (1, 3, 8, 1, 8), (1, None, 6, 2, 13), (2, 3, 1, 1, 1), (2, None, 1, 1, 1), (None, None, 4, 3, 14)]
+    assert rows(sql, query.format("ROLLUP (a, b)")) == leaves
+
+
+def test_decimals_of_other_scales_are_not_mixed_up(sql):
+    sql.execute("CREATE TABLE coarse AS SELECT 1.25::decimal(5,2) AS s, 2::int AS y, 3::int AS z")
+    sql.execute("CREATE TABLE fine AS SELECT 0.0125::decimal(10,4) AS s, 4::int AS y, 5::int AS z")
+    both = "SELECT s, y, z FROM coarse UNION ALL SELECT s, y, z FROM fine"
+    assert rows(sql, f"SELECT s, sum(p) FROM (SELECT s, y * z AS p FROM ({both}) u) v GROUP BY s ORDER BY s") == [
+        (Decimal("0.0125"), 20), (Decimal("1.2500"), 6)]
+    one = "SELECT y AS s FROM coarse UNION ALL SELECT s FROM fine WHERE 1 = 0"
+    assert rows(sql, f"SELECT s, count(*) FROM ({one}) u GROUP BY s") == [(2, 1)]
+
+
+def test_numbers_of_rows_are_bigints(sql):
+    sql.execute("CREATE TABLE seen AS SELECT 1 AS t, 'a' AS g UNION ALL SELECT 2, 'b' UNION ALL SELECT 3, 'a'")
+    number = "row_number() OVER (PARTITION BY g ORDER BY t)"
+    islands = sql.execute(f"SELECT t, {number} - row_number() OVER (ORDER BY t), rank() OVER (ORDER BY g) - 3, {number} + 1 FROM seen ORDER BY t")
+    assert [column.type_code for column in islands.description][1:] == [20, 20, 20]
+    assert islands.fetchall() == [(1, 0, -2, 2), (2, -1, 0, 2), (3, -1, -2, 3)]
+
+
+@pytest.mark.parametrize("query, error", [
+    ("SELECT sum(x) FROM huge", psycopg.errors.NumericValueOutOfRange), ("SELECT g, sum(x) FROM huge GROUP BY g", psycopg.errors.NumericValueOutOfRange),
+    ("SELECT 99999::smallint", psycopg.errors.NumericValueOutOfRange), ("SELECT g FROM huge WHERE x::int > 1", psycopg.errors.NumericValueOutOfRange),
+    ("SELECT g FROM huge WHERE (g * 2147483647)::int > 3", psycopg.errors.NumericValueOutOfRange), ("SELECT count(*) FROM huge WHERE 1 / (g - g) > 0", psycopg.errors.DivisionByZero),
+    ("DELETE FROM huge WHERE g / (g - g) = 1", psycopg.errors.DivisionByZero), ("SELECT 12345.6::decimal(4,1)", psycopg.errors.NumericValueOutOfRange),
+    ("SELECT count(*) FROM huge WHERE name::int > 0", psycopg.errors.InvalidTextRepresentation), ("SELECT 2 ^ 3", psycopg.errors.FeatureNotSupported),
+])
+def test_values_that_do_not_fit_are_told_so(sql, query, error):
+    sql.execute("CREATE TABLE huge (g int, x decimal(38,0), name varchar(5))")
+    sql.execute(f"INSERT INTO huge VALUES (2, {9 * 10**37}, 'x'), (2, {9 * 10**37}, 'y')")
+    with pytest.raises(error):
+        sql.execute(query)
+
+
+def test_decimals_are_rounded_to_integers(sql):
+    assert rows(sql, "SELECT 12.5::int, (-12.5)::bigint, 0.4999::smallint, 7.0::int") == [(13, -13, 0, 7)]
+    moments = "SELECT d + interval '2 hours', d - interval '90 minutes', d + 1 FROM (SELECT '2024-01-01'::date AS d) x"
+    assert rows(sql, moments) == [(datetime(2024, 1, 1, 2), datetime(2023, 12, 31, 22, 30), date(2024, 1, 2))]
 
 
 @pytest.mark.parametrize("expression, kind", [

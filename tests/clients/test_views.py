@@ -4,6 +4,7 @@ import concurrent.futures
 import json
 import subprocess
 import time
+from decimal import Decimal
 
 import psycopg
 import pytest
@@ -228,6 +229,45 @@ def test_a_chain_from_stream_to_aggregate_stays_fresh_by_itself(lab, sql):
     sql.execute("DELETE FROM names WHERE name = 'six'")
     becomes(sql, "SELECT name FROM usage ORDER BY name", [("five",), ("one",), ("two",)])
     assert rows(sql, "SELECT * FROM usage ORDER BY name") == rows(sql, whole)
+
+
+def test_a_live_view_shows_at_once_that_rows_are_gone(sql):
+    sql.execute("CREATE TABLE readings AS SELECT 1 AS k, 2.50::decimal(8,2) AS p UNION ALL SELECT 2, 4.00")
+    sql.execute("CREATE MATERIALIZED VIEW live AUTO REFRESH YES AS SELECT k, p FROM readings WHERE k > 0")
+    sql.execute("CREATE MATERIALIZED VIEW sums AUTO REFRESH YES AS SELECT k % 10 AS m, sum(p) AS p, count(*) AS n FROM live GROUP BY 1")
+    sql.execute("INSERT INTO readings VALUES (11, 1.00), (3, 9.00), (13, 0.50)")
+    assert rows(sql, "SELECT * FROM sums ORDER BY m") == [(1, Decimal("3.50"), 2), (2, Decimal("4.00"), 1), (3, Decimal("9.50"), 2)]
+    sql.execute("DELETE FROM readings WHERE k IN (2, 3)")
+    for statement in ("SELECT 1", "INSERT INTO readings VALUES (1, 1.00)", "DELETE FROM readings WHERE k = 13"):
+        sql.execute(statement)
+        wanted = rows(sql, "SELECT k % 10, sum(p), count(*) FROM readings GROUP BY 1 ORDER BY 1")
+        assert rows(sql, "SELECT * FROM sums ORDER BY m") == wanted
+        assert value(sql, "SELECT count(*) FROM live") == sum(row[2] for row in wanted)
+    becomes(sql, "SELECT count(*) FROM svv_mv_info WHERE is_stale = 't'", [(0,)])
+
+
+def test_a_value_that_a_live_view_fails_on_leaves_it_readable(lab, sql):
+    sql.execute("CREATE TABLE sides AS SELECT 5::int AS a")
+    sql.execute("CREATE MATERIALIZED VIEW squares AUTO REFRESH YES AS SELECT a, a * a AS q FROM sides")
+    sql.execute("INSERT INTO sides VALUES (50000)")
+    failed = "SELECT trim(status) FROM svl_mv_refresh_status WHERE trim(mv_name) = 'squares' AND status LIKE 'Refresh failed%' LIMIT 1"
+    becomes(sql, failed, [("Refresh failed. integer out of range",)])
+    assert rows(sql, "SELECT * FROM squares") == [(5, 25)]
+    assert value(sql, "SELECT trim(is_stale) FROM svv_mv_info WHERE trim(name) = 'squares'") == "t"
+    sql.execute("DELETE FROM sides WHERE a = 50000")
+    sql.execute("INSERT INTO sides VALUES (6)")
+    becomes(sql, "SELECT q FROM squares ORDER BY 1", [(25,), (36,)])
+
+
+def test_what_a_filter_leaves_out_is_not_computed(lab, sql):
+    sql.execute("""CREATE MATERIALIZED VIEW sides AS SELECT json_extract_path_text(from_varbyte(kinesis_data, 'utf-8'), 'a', true)::int AS a, partition_key
+        FROM evdata.ev_stream_data""")
+    lab.put(['{"a":2}', '{"a":2000000000}'])
+    sql.execute("REFRESH MATERIALIZED VIEW sides")
+    for _ in ("in memory", "in files"):
+        assert rows(sql, "SELECT a, a * a FROM sides WHERE a < 5") == [(2, 4)]
+        assert value(sql, "SELECT q FROM (SELECT a, a * a AS q FROM sides WHERE a < 5) s WHERE q > 3") == 4
+        sql.execute("ANALYZE sides")
 
 
 def test_refreshes_cascade_in_order_and_tell_what_they_did(lab, sql):

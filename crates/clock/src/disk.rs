@@ -41,10 +41,9 @@ pub trait DiskFile: Send + Sync + Debug {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// Reads into `buffer` from `offset` until it is full or the file ends; returns the bytes read.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
-    /// Does the same if it need not wait for the device; false if it would have to, or cannot tell.
-    fn read_at_once(&self, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
-        let _ = (buffer, offset);
-        Ok(false)
+    /// Fills `buffer` if that needs no waiting for the device; false if it does, or nobody can tell.
+    fn read_at_once(&self, _buffer: &mut [u8], _offset: u64) -> bool {
+        false
     }
     /// Makes what was written durable (`fdatasync`).
     fn sync_data(&self) -> io::Result<()>;
@@ -126,14 +125,12 @@ impl DiskFile for SystemFile {
     }
 
     #[cfg(target_os = "linux")]
-    fn read_at_once(&self, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
-        use rustix::io::{Errno, ReadWriteFlags, preadv2};
+    fn read_at_once(&self, buffer: &mut [u8], offset: u64) -> bool {
+        use rustix::io::{ReadWriteFlags, preadv2};
         let length = buffer.len();
-        match preadv2(&self.0, &mut [io::IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT) {
-            Ok(read) => Ok(read == length),
-            Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INTR | Errno::NOSYS) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        // Whatever it fails for, an ordinary read says it better.
+        preadv2(&self.0, &mut [io::IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT)
+            .is_ok_and(|read| read == length)
     }
 
     fn sync_data(&self) -> io::Result<()> {

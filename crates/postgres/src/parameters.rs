@@ -1,5 +1,6 @@
 //! Parameters of prepared statements, from either wire form.
 
+use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use pgwire::api::Type;
 use pgwire::api::portal::Portal;
 use pgwire::error::PgWireResult;
@@ -44,6 +45,13 @@ fn binary(wire_type: &Type, bytes: &[u8]) -> PgWireResult<Parameter> {
         Type::INT8 => number(bytes.try_into().ok().map(|bytes| i64::from_be_bytes(bytes).to_string())),
         Type::FLOAT4 => number(bytes.try_into().ok().map(|bytes| f32::from_be_bytes(bytes).to_string())),
         Type::FLOAT8 => number(bytes.try_into().ok().map(|bytes| f64::from_be_bytes(bytes).to_string())),
+        Type::DATE => moment(bytes.try_into().ok().map(i32::from_be_bytes).and_then(date)),
+        Type::TIME => moment(bytes.try_into().ok().map(i64::from_be_bytes).and_then(time)),
+        Type::TIMESTAMP => moment(bytes.try_into().ok().map(i64::from_be_bytes).and_then(timestamp)),
+        Type::TIMESTAMPTZ => {
+            let time = bytes.try_into().ok().map(i64::from_be_bytes).and_then(timestamp);
+            moment(time.map(|time| format!("{time}+00")))
+        }
         Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::UNKNOWN | Type::NAME => text(wire_type, bytes),
         _ => Err(invalid(&format!("binary parameters of type {wire_type} are not supported"))),
     }
@@ -51,4 +59,31 @@ fn binary(wire_type: &Type, bytes: &[u8]) -> PgWireResult<Parameter> {
 
 fn invalid(message: &str) -> pgwire::error::PgWireError {
     to_wire(SqlError::new(ErrorKind::InvalidParameterValue, message))
+}
+
+fn moment(text: Option<String>) -> PgWireResult<Parameter> {
+    text.map(Parameter::Text).ok_or_else(|| invalid("a parameter is no date or time that can be written"))
+}
+
+/// The start of the calendar on the wire.
+fn epoch() -> Option<NaiveDateTime> {
+    NaiveDate::from_ymd_opt(2000, 1, 1)?.and_hms_opt(0, 0, 0)
+}
+
+/// A date, in days since then.
+fn date(days: i32) -> Option<String> {
+    let date = epoch()?.date().checked_add_signed(TimeDelta::try_days(i64::from(days))?)?;
+    Some(date.to_string())
+}
+
+/// A time of the day, in microseconds.
+fn time(micros: i64) -> Option<String> {
+    let time = epoch()?.checked_add_signed(TimeDelta::microseconds(micros))?;
+    Some(time.format("%H:%M:%S%.6f").to_string())
+}
+
+/// A time, in microseconds since then.
+fn timestamp(micros: i64) -> Option<String> {
+    let time = epoch()?.checked_add_signed(TimeDelta::microseconds(micros))?;
+    Some(time.format("%Y-%m-%d %H:%M:%S%.6f").to_string())
 }

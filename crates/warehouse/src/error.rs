@@ -208,15 +208,43 @@ impl From<parquet::errors::ParquetError> for SqlError {
 impl From<ArrowError> for SqlError {
     fn from(error: ArrowError) -> Self {
         match error {
-            ArrowError::DivideByZero => Self::new(ErrorKind::DivisionByZero, "division by zero"),
-            ArrowError::ArithmeticOverflow(message) => Self::new(ErrorKind::NumericValueOutOfRange, message),
-            ArrowError::CastError(message) | ArrowError::ParseError(message) => {
-                Self::new(ErrorKind::InvalidTextRepresentation, message)
-            }
             ArrowError::ExternalError(error) => from_external(error),
-            error => Self::new(ErrorKind::Internal, error.to_string()),
+            error => of_values(&error).unwrap_or_else(|| Self::new(ErrorKind::Internal, error.to_string())),
         }
     }
+}
+
+/// The error of values that a computation does not take.
+fn of_values(error: &ArrowError) -> Option<SqlError> {
+    match error {
+        ArrowError::DivideByZero => Some(SqlError::new(ErrorKind::DivisionByZero, "division by zero")),
+        ArrowError::ArithmeticOverflow(message) => Some(SqlError::new(ErrorKind::NumericValueOutOfRange, message)),
+        ArrowError::CastError(message) | ArrowError::ParseError(message) => {
+            Some(SqlError::new(ErrorKind::InvalidTextRepresentation, message))
+        }
+        ArrowError::ComputeError(message) => of_condition(message),
+        _ => None,
+    }
+}
+
+/// The error of a condition that the engine has evaluated while it read a file. It tells it as text only.
+fn of_condition(text: &str) -> Option<SqlError> {
+    const KINDS: [ErrorKind; 6] = [
+        ErrorKind::DivisionByZero,
+        ErrorKind::StringDataRightTruncation,
+        ErrorKind::NumericValueOutOfRange,
+        ErrorKind::InvalidTextRepresentation,
+        ErrorKind::InvalidDatetimeFormat,
+        ErrorKind::InvalidParameterValue,
+    ];
+    if text.contains("ArrowError(DivideByZero") {
+        return of_values(&ArrowError::DivideByZero);
+    }
+    let (_, error) = text.split_once("SqlError { kind: ")?;
+    let (name, error) = error.split_once(", message: \"")?;
+    let (message, _) = error.split_once("\", detail: ")?;
+    let kind = KINDS.into_iter().find(|kind| format!("{kind:?}") == name)?;
+    Some(SqlError::new(kind, message.replace("\\\"", "\"")))
 }
 
 impl From<DataFusionError> for SqlError {
@@ -227,8 +255,10 @@ impl From<DataFusionError> for SqlError {
             DataFusionError::Context(_, error) | DataFusionError::Diagnostic(_, error) => (*error).into(),
             DataFusionError::Shared(error) => match std::sync::Arc::try_unwrap(error) {
                 Ok(error) => error.into(),
-                Err(shared) => from_shared(&shared),
+                Err(shared) => from_chain(&*shared),
             },
+            // A condition that is evaluated while a file is read.
+            DataFusionError::ParquetError(error) => from_chain(&*error),
             DataFusionError::SchemaError(error, _) => from_schema(*error),
             DataFusionError::NotImplemented(message) => Self::unsupported(message),
             DataFusionError::ResourcesExhausted(message) => Self::new(ErrorKind::OutOfMemory, message),
@@ -255,22 +285,14 @@ fn from_external(error: Box<dyn std::error::Error + Send + Sync>) -> SqlError {
     }
 }
 
-/// Several readers of one failed plan get the same error, which cannot be taken apart.
-fn from_shared(error: &DataFusionError) -> SqlError {
-    match error.find_root() {
-        DataFusionError::External(error) => match error.downcast_ref::<SqlError>() {
-            Some(own) => own.clone(),
-            None => SqlError::new(ErrorKind::Internal, error.to_string()),
-        },
-        DataFusionError::ArrowError(error, _) => match &**error {
-            ArrowError::ExternalError(error) if error.is::<SqlError>() => {
-                error.downcast_ref::<SqlError>().cloned().unwrap_or_else(|| SqlError::new(ErrorKind::Internal, ""))
-            }
-            ArrowError::DivideByZero => ArrowError::DivideByZero.into(),
-            error => SqlError::new(ErrorKind::InvalidTextRepresentation, error.to_string()),
-        },
-        error => SqlError::new(ErrorKind::Internal, error.strip_backtrace()),
-    }
+/// The error at the bottom of others that cannot be taken apart.
+fn from_chain(error: &(dyn std::error::Error + 'static)) -> SqlError {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    let own = causes.find_map(|cause| match cause.downcast_ref::<SqlError>() {
+        Some(own) => Some(own.clone()),
+        None => cause.downcast_ref::<ArrowError>().and_then(of_values),
+    });
+    own.unwrap_or_else(|| SqlError::new(ErrorKind::Internal, error.to_string()))
 }
 
 fn from_schema(error: SchemaError) -> SqlError {

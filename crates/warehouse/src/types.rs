@@ -91,6 +91,11 @@ impl SqlType {
         Arc::new(Field::new(name, self.arrow(), true).with_metadata(self.metadata()))
     }
 
+    /// Whether values are numbers.
+    pub(crate) fn is_numeric(self) -> bool {
+        matches!(self, Self::SmallInt | Self::Integer | Self::BigInt | Self::Real | Self::Double | Self::Decimal(..))
+    }
+
     /// The type that a field names, if it names one.
     pub(crate) fn tag_of(field: &Field) -> Option<Self> {
         field.metadata().get(KEY).and_then(|name| Self::parse(name))

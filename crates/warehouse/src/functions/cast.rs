@@ -32,6 +32,9 @@ pub(crate) fn cast_target(function: &ScalarUDF) -> Option<SqlType> {
     function.inner().downcast_ref::<Cast>().map(|cast| cast.to)
 }
 
+/// The name of a cast in a plan.
+pub(super) const CAST: &str = "cast";
+
 /// The name of a cast in a statement's syntax tree, whose second argument is the type. The engine's own casts have the names of
 /// what they cast, so that it would take `sum(x::int)` and `sum(x::float)` for one column.
 pub(crate) const CAST_AS: &str = "cast_as";
@@ -113,7 +116,7 @@ struct Cast {
 
 impl ScalarUDFImpl for Cast {
     fn name(&self) -> &str {
-        "cast"
+        CAST
     }
 
     fn signature(&self) -> &Signature {
@@ -153,8 +156,28 @@ fn cast(values: &ArrayRef, from: SqlType, to: SqlType) -> Result<ArrayRef> {
         }
         (SqlType::Varchar(_) | SqlType::Char(_), to) => from_text(&as_text(values, from)?, to),
         (SqlType::Varbyte(_), SqlType::Varbyte(length)) => Ok(cut_bytes(values, length as usize)?),
+        (from, to) if from.is_numeric() && to.is_numeric() => number_to_number(values, from, to),
         (_, to) => convert(values, &to.arrow()),
     }
+}
+
+/// Surplus digits of a fraction round half away from zero.
+fn number_to_number(values: &ArrayRef, from: SqlType, to: SqlType) -> Result<ArrayRef> {
+    let is_rounded =
+        matches!((from, to), (SqlType::Decimal(..), SqlType::SmallInt | SqlType::Integer | SqlType::BigInt));
+    let converted = match is_rounded {
+        true => convert(values, &DataType::Decimal128(38, 0)).and_then(|whole| convert(&whole, &to.arrow())),
+        false => convert(values, &to.arrow()),
+    };
+    converted.map_err(|_| match to {
+        SqlType::Decimal(..) => overflow().into_engine(),
+        to => SqlError::new(ErrorKind::NumericValueOutOfRange, format!("{to} out of range")).into_engine(),
+    })
+}
+
+/// The error for a DECIMAL of too many digits.
+pub(super) fn overflow() -> SqlError {
+    SqlError::new(ErrorKind::NumericValueOutOfRange, "Numeric data overflow (result precision)")
 }
 
 /// The engine's own conversion; a value that cannot be converted is an error.
@@ -227,7 +250,6 @@ fn parse_decimal(text: &str, precision: u8, scale: i8) -> Result<i128, SqlError>
             format!("Invalid digit, Value '{}', Pos {at}, Type: Decimal", shown(text, at)),
         )
     };
-    let overflow = || SqlError::new(ErrorKind::NumericValueOutOfRange, "Numeric data overflow (result precision)");
     if trimmed.bytes().any(|byte| matches!(byte, b'e' | b'E')) {
         return parse_exponent(trimmed, precision, scale).ok_or_else(|| invalid(0));
     }

@@ -1,4 +1,4 @@
-//! COALESCE and NVL: the engine's own, but that one of SUPER values is a SUPER value.
+//! COALESCE, which is also called NVL: the engine's own, but that one of SUPER values is a SUPER value.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -14,17 +14,21 @@ use datafusion::logical_expr::{
 use super::function::Function;
 use crate::types::SqlType;
 
-/// The functions that give the first of their arguments that is not NULL.
-pub(super) fn functions() -> impl Iterator<Item = ScalarUDF> {
-    [core::coalesce(), core::nvl()].into_iter().map(|inner| ScalarUDF::from(Coalesce { inner }))
+/// The function that gives the first of its arguments that is not NULL.
+pub(super) fn function() -> ScalarUDF {
+    let inner = core::coalesce();
+    ScalarUDF::from(Coalesce { inner, aliases: ["nvl".to_owned()] })
 }
+
+/// The name by which analyzer rules find [`known_super`].
+pub(crate) const KNOWN_SUPER: &str = "known_super";
 
 /// The same value, of which the engine has forgotten that it is SUPER.
 pub(crate) fn known_super(value: Expr) -> Expr {
     let function = Function::new(
-        "known_super",
+        KNOWN_SUPER,
         |types| Ok(types.to_vec()),
-        |_| Ok(SqlType::Super.field_ref("known_super")),
+        |_| Ok(SqlType::Super.field_ref(KNOWN_SUPER)),
         |args| Ok(args.args[0].clone()),
     );
     ScalarUDF::from(function).call(vec![value])
@@ -38,6 +42,7 @@ fn is_super(field: &Field) -> bool {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Coalesce {
     inner: Arc<ScalarUDF>,
+    aliases: [String; 1],
 }
 
 impl ScalarUDFImpl for Coalesce {
@@ -46,7 +51,7 @@ impl ScalarUDFImpl for Coalesce {
     }
 
     fn aliases(&self) -> &[String] {
-        self.inner.aliases()
+        &self.aliases
     }
 
     fn signature(&self) -> &Signature {

@@ -26,17 +26,19 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 pub(crate) use arithmetic::checked_operator;
 pub(crate) use average::average;
+use cast::CAST;
 pub(crate) use cast::{CAST_AS, assign, cast_target, cast_to, written_cast};
-pub(crate) use coalesce::known_super;
+pub(crate) use coalesce::{KNOWN_SUPER, known_super};
 pub(crate) use function::Function;
 pub(crate) use json::{
     CAN_JSON_PARSE, EXTRACT_PATH_TEXT, IS_VALID_JSON, JSON_PARSE, JSON_TYPEOF, json_typeof, parse_known_json,
 };
+use path::PATH_FIELD;
 pub(crate) use path::{Form, JsonPath, JsonPaths, PathField, extract};
 pub(crate) use shredded::{ShreddedPath, ShreddedPaths};
 use single_value::single_value;
 pub(crate) use spelling::Spelling;
-pub(crate) use sum::{is_sum, sum, sum_of_integers, sum_of_unscaled};
+pub(crate) use sum::{exact_sum, is_exact_sum, is_sum, sum, sum_of_integers};
 pub(crate) use super_key::{SUPER_KEY, super_key, super_key_text};
 pub(crate) use super_value::{SUPER_GET, Step, navigate};
 pub(crate) use unscaled::{UNSCALED_DIGITS, is_unscaled, scaled, unscaled};
@@ -45,7 +47,13 @@ pub(crate) use unscaled::{UNSCALED_DIGITS, is_unscaled, scaled, unscaled};
 pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     let families = [bytes::functions(), datetime::functions(), json::functions(), length::functions()];
     let functions = families.into_iter().flatten().map(ScalarUDF::from);
-    functions.chain(coalesce::functions()).chain([cast::cast_as()]).map(Arc::new).collect()
+    functions.chain([coalesce::function(), cast::cast_as()]).map(Arc::new).collect()
+}
+
+/// Whether a function takes SUPER values as they are kept, as JSON.
+pub(crate) fn takes_super(name: &str) -> bool {
+    let is_known = [CAN_JSON_PARSE, IS_VALID_JSON, KNOWN_SUPER, CAST_AS, CAST, PATH_FIELD].contains(&name);
+    is_known || name.starts_with("json_") || name.starts_with("super_")
 }
 
 /// All aggregates of this module.

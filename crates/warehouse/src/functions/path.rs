@@ -84,6 +84,8 @@ pub(super) fn path_fields(types: impl Iterator<Item = DataType>) -> Fields {
     types.enumerate().map(|(index, data_type)| Field::new(format!("path_{index}"), data_type, true)).collect()
 }
 
+pub(super) const PATH_FIELD: &str = "path_field";
+
 /// The values of one path in what [`JsonPaths`] gives. It is not the engine's access to a field of a struct, because the engine
 /// moves that one towards the data, and with it the taking of the paths, once for each of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -102,7 +104,7 @@ impl PathField {
 
 impl ScalarUDFImpl for PathField {
     fn name(&self) -> &str {
-        "path_field"
+        PATH_FIELD
     }
 
     fn signature(&self) -> &Signature {

@@ -1,5 +1,5 @@
 //! SUM with Redshift's result types: DECIMAL gives DECIMAL(38, scale), integers up to INTEGER give BIGINT, BIGINT gives
-//! DECIMAL(38, 0). The adding is the engine's own, but for 64-bit integers that add up to a DECIMAL.
+//! DECIMAL(38, 0). What becomes a DECIMAL is added up here; the rest is the engine's own.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -11,21 +11,26 @@ use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, SetMonotonicity, Signature,
-    TypeSignature, Volatility,
+    Volatility,
 };
 use datafusion_functions_aggregate_common::aggregate::groups_accumulator::accumulate::NullState;
 use datafusion_functions_aggregate_common::aggregate::groups_accumulator::nulls::filtered_null_mask;
 
+use super::cast::overflow;
+use super::function::no_match;
+
 const MOST_DIGITS: u8 = 38;
 
-/// SUM as a query writes it. Once the types are known, that of integers becomes one of the others.
+/// SUM as a query writes it. It tells what it gives; that of integers is made by one of the others.
 pub(crate) fn sum() -> Arc<AggregateUDF> {
-    Arc::new(AggregateUDF::from(Sum { is_written: true, inner: sum_udaf() }))
+    let signature = Signature::user_defined(Volatility::Immutable);
+    Arc::new(AggregateUDF::from(Sum { is_written: true, signature, inner: sum_udaf() }))
 }
 
-/// SUM of integers that are no BIGINTs, as a BIGINT.
+/// SUM of 64-bit integers as a BIGINT, which that of shorter ones is.
 pub(crate) fn sum_of_integers() -> Arc<AggregateUDF> {
-    Arc::new(AggregateUDF::from(Sum { is_written: false, inner: sum_udaf() }))
+    let signature = Signature::exact(vec![DataType::Int64], Volatility::Immutable);
+    Arc::new(AggregateUDF::from(Sum { is_written: false, signature, inner: sum_udaf() }))
 }
 
 /// Whether a function is the SUM of a query.
@@ -36,6 +41,7 @@ pub(crate) fn is_sum(function: &AggregateUDF) -> bool {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Sum {
     is_written: bool,
+    signature: Signature,
     inner: Arc<AggregateUDF>,
 }
 
@@ -45,12 +51,24 @@ impl AggregateUDFImpl for Sum {
     }
 
     fn signature(&self) -> &Signature {
-        self.inner.signature()
+        &self.signature
+    }
+
+    fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
+        let [argument] = arguments else { return no_match("sum", arguments) };
+        Ok(vec![match argument {
+            kept if kept.is_signed_integer() || kept.is_decimal() || kept.is_temporal() => kept.clone(),
+            integer if integer.is_integer() || integer.is_null() => DataType::Int64,
+            float if float.is_floating() => DataType::Float64,
+            _ => return no_match("sum", arguments),
+        }])
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
         match arguments {
             [DataType::Decimal128(_, scale)] => Ok(DataType::Decimal128(MOST_DIGITS, *scale)),
+            [DataType::Int64] if self.is_written => Ok(DataType::Decimal128(MOST_DIGITS, 0)),
+            [integer] if integer.is_integer() => Ok(DataType::Int64),
             arguments => self.inner.return_type(arguments),
         }
     }
@@ -84,28 +102,33 @@ impl AggregateUDFImpl for Sum {
     }
 }
 
-/// SUM of DECIMALs of this scale that are given as the integers that they are without their point; BIGINTs have scale 0.
-pub(crate) fn sum_of_unscaled(scale: i8) -> Arc<AggregateUDF> {
-    // The engine may add up sums: one of groups within groups.
-    let sums = DataType::Decimal128(MOST_DIGITS, scale);
-    let arguments = [DataType::Int64, sums].map(|argument| TypeSignature::Exact(vec![argument]));
-    let signature = Signature::one_of(arguments.into(), Volatility::Immutable);
-    Arc::new(AggregateUDF::from(SumOfUnscaled { scale, signature }))
+/// SUM of BIGINTs, or of DECIMALs of this scale. DECIMALs may be given as the integers that they are without their point.
+pub(crate) fn exact_sum(scale: i8) -> Arc<AggregateUDF> {
+    Arc::new(AggregateUDF::from(ExactSum { scale, signature: Signature::user_defined(Volatility::Immutable) }))
+}
+
+/// Whether a function is [`exact_sum`].
+pub(crate) fn is_exact_sum(function: &AggregateUDF) -> bool {
+    function.inner().is::<ExactSum>()
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct SumOfUnscaled {
+struct ExactSum {
     scale: i8,
     signature: Signature,
 }
 
-impl AggregateUDFImpl for SumOfUnscaled {
+impl AggregateUDFImpl for ExactSum {
     fn name(&self) -> &str {
         "sum"
     }
 
     fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
+        Ok(arguments.to_vec())
     }
 
     fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
@@ -121,11 +144,16 @@ impl AggregateUDFImpl for SumOfUnscaled {
     }
 
     fn create_groups_accumulator(&self, _args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Totals { sums: Vec::new(), nulls: NullState::new(), scale: self.scale }))
+        Ok(Box::new(Totals { sums: Vec::new(), nulls: NullState::new(), overflows: false, scale: self.scale }))
     }
 }
 
-/// The sum of all rows. 2^63 sums of integers fit into 128 bits.
+/// Whether a sum has too many digits.
+fn is_too_large(sum: i128) -> bool {
+    sum.unsigned_abs() >= 10_u128.pow(u32::from(MOST_DIGITS))
+}
+
+/// The sum of all rows.
 #[derive(Debug)]
 struct Total {
     sum: Option<i128>,
@@ -135,13 +163,13 @@ struct Total {
 impl Accumulator for Total {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         let Some(values) = values[0].as_primitive_opt::<Int64Type>() else { return self.merge_batch(values) };
-        if values.null_count() < values.len() {
-            let sum: i128 = match values.null_count() {
-                0 => values.values().iter().map(|value| i128::from(*value)).sum(),
-                _ => values.iter().flatten().map(i128::from).sum(),
-            };
-            self.sum = Some(self.sum.unwrap_or(0) + sum);
-        }
+        // So many integers as there may be rows fit into 128 bits.
+        let sum: i128 = match values.null_count() {
+            0 => values.values().iter().map(|value| i128::from(*value)).sum(),
+            nulls if nulls == values.len() => return Ok(()),
+            _ => values.iter().flatten().map(i128::from).sum(),
+        };
+        self.sum = Some(self.sum.unwrap_or(0) + sum);
         Ok(())
     }
 
@@ -158,8 +186,9 @@ impl Accumulator for Total {
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        for sum in states[0].as_primitive::<Decimal128Type>().iter().flatten() {
-            self.sum = Some(self.sum.unwrap_or(0) + sum);
+        for value in states[0].as_primitive::<Decimal128Type>().iter().flatten() {
+            let sum = self.sum.unwrap_or(0).checked_add(value).filter(|sum| !is_too_large(*sum));
+            self.sum = Some(sum.ok_or_else(|| overflow().into_engine())?);
         }
         Ok(())
     }
@@ -169,6 +198,8 @@ impl Accumulator for Total {
 struct Totals {
     sums: Vec<i128>,
     nulls: NullState,
+    /// Whether a sum has become too large for 128 bits.
+    overflows: bool,
     scale: i8,
 }
 
@@ -181,20 +212,27 @@ impl GroupsAccumulator for Totals {
         count: usize,
     ) -> Result<()> {
         self.sums.resize(count, 0);
-        let sums = self.sums.as_mut_slice();
+        let (sums, overflows) = (self.sums.as_mut_slice(), &mut self.overflows);
         match values[0].as_primitive_opt::<Int64Type>() {
             Some(values) => {
                 self.nulls.accumulate(groups, values, filter, count, |group, value| sums[group] += i128::from(value));
             }
             None => {
                 let values = values[0].as_primitive::<Decimal128Type>();
-                self.nulls.accumulate(groups, values, filter, count, |group, value| sums[group] += value);
+                self.nulls.accumulate(groups, values, filter, count, |group, value| {
+                    let (sum, overflowing) = sums[group].overflowing_add(value);
+                    sums[group] = sum;
+                    *overflows |= overflowing;
+                });
             }
         }
         Ok(())
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        if self.overflows || self.sums.iter().any(|sum| is_too_large(*sum)) {
+            return Err(overflow().into_engine());
+        }
         let sums = emit_to.take_needed(&mut self.sums);
         let sums = Decimal128Array::new(sums.into(), self.nulls.build(emit_to));
         Ok(Arc::new(sums.with_precision_and_scale(MOST_DIGITS, self.scale)?))

@@ -11,9 +11,11 @@ use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::logical_plan::{Aggregate, Projection};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
+use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 
 use crate::functions;
 
+/// Runs when the engine has settled all types.
 #[derive(Debug)]
 pub(super) struct RedshiftAverages;
 
@@ -22,7 +24,7 @@ impl AnalyzerRule for RedshiftAverages {
         "redshift_averages"
     }
 
-    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+    fn analyze(&self, plan: LogicalPlan, config: &ConfigOptions) -> Result<LogicalPlan> {
         let rewritten = plan.transform_up_with_subqueries(|plan| {
             let plan = plan.recompute_schema()?;
             match &plan {
@@ -32,7 +34,10 @@ impl AnalyzerRule for RedshiftAverages {
                 _ => Ok(Transformed::no(plan)),
             }
         })?;
-        Ok(rewritten.data)
+        match rewritten.transformed {
+            true => TypeCoercion::new().analyze(rewritten.data, config),
+            false => Ok(rewritten.data),
+        }
     }
 }
 
@@ -46,7 +51,8 @@ fn average(expr: &Expr) -> Option<&AggregateFunction> {
 }
 
 fn split(aggregate: &Aggregate) -> Result<LogicalPlan> {
-    let groups = aggregate.group_expr.len();
+    // Sets of groups are one expression, and several columns.
+    let groups = aggregate.schema.fields().len() - aggregate.aggr_expr.len();
     let mut calls: Vec<Expr> = Vec::new();
     let mut place_of = |call: Expr| {
         let place = calls.iter().position(|other| *other == call).unwrap_or(calls.len());
@@ -61,8 +67,10 @@ fn split(aggregate: &Aggregate) -> Result<LogicalPlan> {
         match average(expr) {
             None => parts.push((place_of(expr.clone()), None)),
             Some(call) => {
-                let averaged = call.params.args[0].get_type(aggregate.input.schema())?;
-                let with = |function| AggregateFunction { func: function, params: call.params.clone() };
+                let mut params = call.params.clone();
+                params.args = params.args.into_iter().map(|value| averaged(value, aggregate)).collect::<Result<_>>()?;
+                let averaged = params.args[0].get_type(aggregate.input.schema())?;
+                let with = |function| AggregateFunction { func: function, params: params.clone() };
                 let sum = place_of(Expr::AggregateFunction(with(functions::sum())));
                 let count = place_of(Expr::AggregateFunction(with(count_udaf())));
                 parts.push((sum, Some((count, averaged))));
@@ -81,6 +89,14 @@ fn split(aggregate: &Aggregate) -> Result<LogicalPlan> {
     });
     let named = named.collect();
     Ok(LogicalPlan::Projection(Projection::try_new(named, Arc::new(LogicalPlan::Aggregate(inner)))?))
+}
+
+/// What is averaged: the engine has cast integers to floating-point numbers.
+fn averaged(value: Expr, aggregate: &Aggregate) -> Result<Expr> {
+    match value {
+        Expr::Cast(cast) if cast.expr.get_type(aggregate.input.schema())?.is_integer() => Ok(*cast.expr),
+        value => Ok(value),
+    }
 }
 
 /// Redshift: the average of integers is a BIGINT, of DECIMAL a DECIMAL of the same scale; both cut off what is behind.

@@ -32,9 +32,14 @@ pub(crate) async fn plan_definition(planner: &SessionState, mut query: Query, no
     spell_out_casts(&mut query);
     let statement = EngineStatement::Statement(Box::new(Statement::Query(Box::new(query))));
     let plan = planner.statement_to_plan(statement).await?;
-    let plan = planner.analyzer().execute_and_check(plan, planner.config_options(), |_, _| {})?;
+    let plan = analyzed(planner, plan)?;
     let is_mutable = fix.has_time || is_volatile(&plan)?;
     Ok(Definition { plan, is_mutable })
+}
+
+/// The plan with the types that its columns will have, which are not all known before.
+pub(crate) fn analyzed(planner: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
+    Ok(planner.analyzer().execute_and_check(plan, planner.config_options(), |_, _| {})?)
 }
 
 /// Whether a plan calls a function that gives another value each time, such as RANDOM.

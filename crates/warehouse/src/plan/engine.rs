@@ -20,6 +20,7 @@ use super::fuse::FuseJsonPaths;
 use super::groups::{IntegerGroups, NarrowDecimals};
 use super::guards::{GuardConditions, OrderConditions};
 use super::known_json::TrustKnownJson;
+use super::operators::RedshiftOperators;
 use super::overflow::CheckedArithmetic;
 use super::sums::RedshiftSums;
 use super::super_compare::CompareSuper;
@@ -56,13 +57,13 @@ impl Engine {
         let mut analyzer_rules = Analyzer::new().rules;
         analyzer_rules.insert(0, Arc::new(RedshiftCasts));
         analyzer_rules.insert(1, Arc::new(CompareSuper));
-        analyzer_rules.insert(2, Arc::new(RedshiftAverages));
-        analyzer_rules.insert(3, Arc::new(RedshiftSums));
-        analyzer_rules.insert(4, Arc::new(OrderConditions));
-        // Once the engine has given both sides one type.
+        analyzer_rules.insert(2, Arc::new(OrderConditions));
+        // Once the engine has settled the types.
+        analyzer_rules.push(Arc::new(RedshiftAverages));
+        analyzer_rules.push(Arc::new(RedshiftSums));
         analyzer_rules.push(Arc::new(CheckedArithmetic));
         // Planners are asked in order; the engine's own would take SUPER for a struct.
-        let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(SuperNavigation)];
+        let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(RedshiftOperators), Arc::new(SuperNavigation)];
         expr_planners.extend(SessionStateDefaults::default_expr_planners());
         let mut state = SessionStateBuilder::new()
             .with_default_features()

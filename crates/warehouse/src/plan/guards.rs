@@ -1,7 +1,8 @@
 //! What one condition of a WHERE has left out, the conditions after it do not see: `can_json_parse(x) AND
 //! json_extract_path_text(x, 'n')::int > 5` does not fail where the first is false. Conditions that cannot fail come first, wherever
 //! they are written: in the plan ([`OrderConditions`]), so that scans and the search for common parts find them so. In filters the
-//! engine may evaluate all of them for all rows, so there each of the others has its own ([`GuardConditions`]).
+//! engine may evaluate all of them for all rows, so there each of the others has its own ([`GuardConditions`]). Nor is anything that may
+//! fail computed for rows that a filter leaves out, though the engine moves projections below it.
 
 use std::sync::Arc;
 
@@ -12,11 +13,13 @@ use datafusion::logical_expr::logical_plan::Filter;
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator, lit, utils as logical};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr::expressions::{BinaryExpr, CastExpr};
+use datafusion::physical_expr::projection::{ProjectionExpr, update_expr};
 use datafusion::physical_expr::utils::{conjunction_opt, split_conjunction};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
+use datafusion::physical_plan::projection::ProjectionExec;
 
 use crate::functions::{CAN_JSON_PARSE, IS_VALID_JSON, JSON_TYPEOF, SUPER_GET, SUPER_KEY};
 
@@ -68,12 +71,32 @@ impl PhysicalOptimizerRule for GuardConditions {
     }
 
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        plan.transform_up(|plan| match plan.downcast_ref::<FilterExec>() {
+        plan.transform_down(|plan| match plan.downcast_ref::<FilterExec>() {
+            Some(filter) => lift(filter).map(|lifted| lifted.map_or_else(|| Transformed::no(plan), Transformed::yes)),
+            None => Ok(Transformed::no(plan)),
+        })
+        .data()?
+        .transform_up(|plan| match plan.downcast_ref::<FilterExec>() {
             Some(filter) => split(filter).map(|split| split.map_or_else(|| Transformed::no(plan), Transformed::yes)),
             None => Ok(Transformed::no(plan)),
         })
         .data()
     }
+}
+
+/// The filter below the projection that it reads, if that computes what may fail.
+fn lift(filter: &FilterExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let Some(projection) = filter.input().downcast_ref::<ProjectionExec>() else { return Ok(None) };
+    if !projection.expr().iter().any(|computed| may_fail(&computed.expr)) {
+        return Ok(None);
+    }
+    let Some(predicate) = update_expr(filter.predicate(), projection.expr(), true)? else { return Ok(None) };
+    let below = FilterExecBuilder::new(predicate, Arc::clone(projection.input())).build()?;
+    let kept: Vec<ProjectionExpr> = match filter.projection() {
+        Some(places) => places.iter().map(|place| projection.expr()[*place].clone()).collect(),
+        None => projection.expr().to_vec(),
+    };
+    Ok(Some(Arc::new(ProjectionExec::try_new(kept, Arc::new(below))?)))
 }
 
 /// The filter as several, if it has more than one condition of which one may fail.

@@ -10,6 +10,7 @@ mod groups;
 mod guards;
 mod known_json;
 mod named;
+mod operators;
 mod overflow;
 mod rewrite;
 mod sums;
@@ -18,7 +19,7 @@ mod super_planner;
 mod type_planner;
 
 pub(crate) use catalog::{DATABASE, Purpose, StatementCatalog};
-pub(crate) use definition::{Definition, plan_definition};
+pub(crate) use definition::{Definition, analyzed, plan_definition};
 pub(crate) use engine::Engine;
 pub use rewrite::Parameter;
 pub(crate) use rewrite::{SessionValues, bind_parameters, prepare_query};

@@ -107,6 +107,9 @@ impl VisitorMut for Prepare<'_> {
             Expr::Subquery(query) => make_single(query),
             Expr::Function(function) => {
                 unqualify(&mut function.name);
+                if function.name.to_string().eq_ignore_ascii_case("sum") {
+                    arguments_of(function).for_each(as_integer);
+                }
                 if let Some(value) = self.session_value(function) {
                     *expr = value;
                 }
@@ -164,6 +167,48 @@ pub(super) fn time_value(name: &str, now: i64) -> Option<Expr> {
         "current_time" => Some(cast(time(now, false), DataType::Time(None, TimezoneInfo::None))),
         _ => None,
     }
+}
+
+/// The plain arguments of a call.
+fn arguments_of(function: &mut Function) -> impl Iterator<Item = &mut Expr> {
+    let arguments = match &mut function.args {
+        FunctionArguments::List(list) => list.args.as_mut_slice(),
+        FunctionArguments::None | FunctionArguments::Subquery(_) => &mut [],
+    };
+    arguments.iter_mut().filter_map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+        _ => None,
+    })
+}
+
+/// Makes INTEGERs of the numbers that an expression is computed from, as they are in Redshift; the engine takes them for BIGINTs,
+/// whose sum is another type. Elsewhere that makes no difference to speak of.
+fn as_integer(expr: &mut Expr) {
+    match expr {
+        Expr::Value(value) => {
+            if let Value::Number(number, _) = &value.value
+                && number.parse::<i32>().is_ok()
+            {
+                *expr = cast(expr.clone(), DataType::Integer(None));
+            }
+        }
+        Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } => as_integer(inner),
+        Expr::BinaryOp { left, right, .. } => {
+            as_integer(left);
+            as_integer(right);
+        }
+        Expr::Case { conditions, else_result, .. } => {
+            conditions.iter_mut().for_each(|branch| as_integer(&mut branch.result));
+            else_result.iter_mut().for_each(|value| as_integer(value));
+        }
+        Expr::Function(function) if is_choice(&function.name) => arguments_of(function).for_each(as_integer),
+        _ => {}
+    }
+}
+
+/// Whether a function gives one of its arguments.
+fn is_choice(name: &ObjectName) -> bool {
+    ["coalesce", "nvl", "nullif"].iter().any(|choice| name.to_string().eq_ignore_ascii_case(choice))
 }
 
 /// Functions are not in schemas; `pg_catalog` in front of one says nothing.

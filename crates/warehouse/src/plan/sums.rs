@@ -1,4 +1,5 @@
-//! SUM of integers becomes one with Redshift's result: of BIGINT a DECIMAL(38, 0), of others a BIGINT.
+//! SUM is made by the function for the type: of BIGINT and DECIMAL one that adds up exactly and gives a DECIMAL of 38 digits, of
+//! shorter integers one that gives a BIGINT, of others the engine's.
 
 use std::sync::Arc;
 
@@ -12,9 +13,10 @@ use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, LogicalPlan, W
 use datafusion::optimizer::AnalyzerRule;
 
 use super::named::rewrite_named;
-use crate::functions::{cast_to, is_sum, sum_of_integers, sum_of_unscaled};
+use crate::functions::{cast_to, exact_sum, is_sum, sum_of_integers};
 use crate::types::SqlType;
 
+/// Runs when the engine has settled all types; it changes none.
 #[derive(Debug)]
 pub(super) struct RedshiftSums;
 
@@ -25,14 +27,12 @@ impl AnalyzerRule for RedshiftSums {
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
         let rewritten = plan.transform_up_with_subqueries(|plan| {
-            let plan = plan.recompute_schema()?;
             if !matches!(plan, LogicalPlan::Aggregate(_) | LogicalPlan::Window(_)) {
                 return Ok(Transformed::no(plan));
             }
             let (names, input) = (NamePreserver::new(&plan), merge_schema(&plan.inputs()));
             let mut type_sums = |expr: Expr| expr.transform_up(|expr| typed(expr, &input));
-            let typed = plan.map_expressions(|expr| rewrite_named(expr, &names, &mut type_sums))?;
-            typed.map_data(LogicalPlan::recompute_schema)
+            plan.map_expressions(|expr| rewrite_named(expr, &names, &mut type_sums))
         })?;
         Ok(rewritten.data)
     }
@@ -54,13 +54,17 @@ fn typed(mut expr: Expr, input: &DFSchema) -> Result<Transformed<Expr>> {
     Ok(Transformed::new_transformed(expr, is_changed))
 }
 
-/// Makes of a call of SUM with integers the one for them. Only `in_groups` can integers be added up to a DECIMAL; elsewhere they
+/// Makes of a call of SUM the one for its argument. Only `in_groups` can integers be added up to a DECIMAL; elsewhere they
 /// become one before.
 fn add_up(function: &mut Arc<AggregateUDF>, args: &mut [Expr], input: &DFSchema, in_groups: bool) -> Result<bool> {
     let (true, [argument]) = (is_sum(function), args) else { return Ok(false) };
     match argument.get_type(input)? {
-        DataType::Int8 | DataType::Int16 | DataType::Int32 => *function = sum_of_integers(),
-        DataType::Int64 if in_groups => *function = sum_of_unscaled(0),
+        DataType::Int8 | DataType::Int16 | DataType::Int32 => {
+            *function = sum_of_integers();
+            *argument = cast_to(argument.clone(), SqlType::BigInt);
+        }
+        DataType::Int64 if in_groups => *function = exact_sum(0),
+        DataType::Decimal128(_, scale) if in_groups => *function = exact_sum(scale),
         DataType::Int64 => *argument = cast_to(argument.clone(), SqlType::Decimal(19, 0)),
         _ => return Ok(false),
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, Result};
-use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, InSubquery};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, InSubquery, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
@@ -18,7 +18,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::named::rewrite_named;
 use crate::error::SqlError;
-use crate::functions::{cast_to, json_typeof, known_super, super_key, super_key_text};
+use crate::functions::{KNOWN_SUPER, cast_to, json_typeof, known_super, super_key, super_key_text, takes_super};
 use crate::types::{MAX_VARCHAR, SqlType};
 
 /// `left op right` where one of them is SUPER; none where neither is.
@@ -87,21 +87,34 @@ impl AnalyzerRule for CompareSuper {
         let rewritten = plan.transform_up_with_subqueries(|plan| {
             let schema = merge_schema(&plan.inputs());
             let (names, is_sort) = (NamePreserver::new(&plan), matches!(plan, LogicalPlan::Sort(_)));
-            plan.map_expressions(|expr| {
+            let rewritten = plan.map_expressions(|expr| {
                 let expr = rewrite_named(expr, &names, &mut |expr| expr.transform_up(|expr| rewrite(expr, &schema)))?;
                 Ok(match is_sort && is_super(&expr.data, &schema) {
                     true => Transformed::yes(super_key(expr.data)),
                     false => expr,
                 })
-            })
+            })?;
+            // Whoever reads it sees what was found to be SUPER.
+            rewritten.map_data(LogicalPlan::recompute_schema)
         })?;
-        rewritten.data.recompute_schema()
+        Ok(rewritten.data)
     }
 }
 
 fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let is_super = |expr: &Expr| is_super(expr, schema);
     Ok(Transformed::yes(match expr {
+        // Of what has turned out to be SUPER only now.
+        Expr::BinaryExpr(BinaryExpr { left, op, right })
+            if is_comparison(op) && (is_super(&left) || is_super(&right)) =>
+        {
+            compare(&left, op, &right, schema)?.unwrap_or_else(|| binary_expr(*left, op, *right))
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right })
+            if is_super(&left) || is_super(&right) =>
+        {
+            binary_expr(as_text(*left, schema), Operator::StringConcat, as_text(*right, schema))
+        }
         Expr::BinaryExpr(BinaryExpr {
             left,
             op: op @ (Operator::IsDistinctFrom | Operator::IsNotDistinctFrom),
@@ -132,11 +145,7 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             if negated { !above.and(below) } else { above.and(below) }
         }
         Expr::Like(mut like) if is_super(&like.expr) || is_super(&like.pattern) => {
-            let as_text = |value: Expr| match is_super(&value) {
-                true => cast_to(value, SqlType::Varchar(MAX_VARCHAR)),
-                false => value,
-            };
-            (*like.expr, *like.pattern) = (as_text(*like.expr), as_text(*like.pattern));
+            (*like.expr, *like.pattern) = (as_text(*like.expr, schema), as_text(*like.pattern, schema));
             Expr::Like(like)
         }
         Expr::Case(Case { expr: Some(value), when_then_expr, else_expr })
@@ -155,10 +164,7 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             values.for_each(|value| into_super(value, schema));
             known_super(Expr::Case(Case { expr, when_then_expr, else_expr }))
         }
-        Expr::ScalarFunction(mut call) if is_choice(call.name()) && call.args.iter().any(is_super) => {
-            call.args.iter_mut().for_each(|value| into_super(value, schema));
-            Expr::ScalarFunction(call)
-        }
+        Expr::ScalarFunction(call) if call.args.iter().any(is_super) => return of_super(call, schema),
         Expr::WindowFunction(mut window) => {
             refuse(window.fun.name(), &window.params.args, schema)?;
             for sort in window.params.order_by.iter_mut().filter(|sort| is_super(&sort.expr)) {
@@ -174,9 +180,42 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     }))
 }
 
-/// Functions that give one of their arguments.
-fn is_choice(function: &str) -> bool {
-    matches!(function, "coalesce" | "nvl")
+fn is_comparison(op: Operator) -> bool {
+    use Operator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
+}
+
+/// A call of a function with SUPER values among its arguments. The engine's own take texts: they get what a string says, not its JSON.
+fn of_super(mut call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let is_known = |value: &Expr| matches!(value, Expr::ScalarFunction(call) if call.name() == KNOWN_SUPER);
+    let name = call.name().to_owned();
+    Ok(Transformed::yes(match (name.as_str(), call.args.as_mut_slice()) {
+        (KNOWN_SUPER, [value]) if is_known(value) => call.args.swap_remove(0),
+        ("coalesce", values) => {
+            values.iter_mut().for_each(|value| into_super(value, schema));
+            Expr::ScalarFunction(call)
+        }
+        ("nullif", [value, other]) => {
+            let is_other = equal(value, other, schema)?;
+            rewrite(when(is_other, lit(ScalarValue::Null)).otherwise(value.clone())?, schema)?.data
+        }
+        ("nvl2", [value, one, other]) => {
+            rewrite(when(value.clone().is_not_null(), one.clone()).otherwise(other.clone())?, schema)?.data
+        }
+        (name, _) if takes_super(name) => return Ok(Transformed::no(Expr::ScalarFunction(call))),
+        (_, values) => {
+            values.iter_mut().for_each(|value| *value = as_text(std::mem::take(value), schema));
+            Expr::ScalarFunction(call)
+        }
+    }))
+}
+
+/// What a SUPER value says, without the quotes of a string; any other value as it is.
+fn as_text(value: Expr, schema: &DFSchema) -> Expr {
+    match is_super(&value, schema) {
+        true => cast_to(value, SqlType::Varchar(MAX_VARCHAR)),
+        false => value,
+    }
 }
 
 /// Casts what is not SUPER yet.

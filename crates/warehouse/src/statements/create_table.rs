@@ -7,6 +7,7 @@ use futures::TryStreamExt;
 
 use super::create_view::place;
 use crate::error::{Result, SqlError};
+use crate::plan::analyzed;
 use crate::session::{Outcome, Session};
 use crate::sql::{SortTerm, split_name};
 use crate::storage::{Change, Column, DistStyle, Layout, Reached, Relation, RelationKind, SchemaEntry, no_user};
@@ -45,7 +46,7 @@ pub(super) async fn run(session: &mut Session, create: CreateTable, text: &str) 
         return Ok(Outcome::Done("CREATE TABLE".into()));
     };
     let planner = session.planner()?;
-    let plan = session.plan(&planner, query, text).await?;
+    let plan = analyzed(&planner, session.plan(&planner, query, text).await?)?;
     let columns = columns_of(plan.schema());
     let layout = layout(&create, &columns)?;
     let relation = table(columns, layout);

@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::ast::{Insert, TableObject};
 use futures::TryStreamExt;
 
 use crate::error::{ErrorKind, Result, SqlError};
+use crate::plan::analyzed;
 use crate::session::{Outcome, Session};
 use crate::storage::{Change, Privilege, Reached, Relation};
 use crate::types::SqlType;
@@ -29,7 +30,7 @@ pub(super) async fn run(session: &mut Session, insert: Insert, text: &str) -> Re
     };
     let places = target_places(&insert, &relation)?;
     let planner = session.planner()?;
-    let plan = session.plan(&planner, source, text).await?;
+    let plan = analyzed(&planner, session.plan(&planner, source, text).await?)?;
     let types: Vec<SqlType> = plan.schema().fields().iter().map(|field| SqlType::of(field)).collect();
     if types.len() > places.len() {
         return Err(SqlError::syntax("INSERT has more expressions than target columns"));

@@ -36,8 +36,7 @@ impl DataFiles {
     async fn read(&self, location: &Path, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
         let opened = self.disk.open_to_read(&path_of(location));
         let file = opened.map_err(|error| failed(location, error))?;
-        let at_once = ranges.iter().map(|range| read_at_once(&*file, range)).collect::<std::io::Result<Option<_>>>();
-        if let Some(parts) = at_once.map_err(|error| failed(location, error))? {
+        if let Some(parts) = ranges.iter().map(|range| read_at_once(&*file, range)).collect() {
             return Ok(parts);
         }
         let read = move || ranges.iter().map(|range| read_part(&*file, range)).collect::<std::io::Result<_>>();
@@ -65,9 +64,9 @@ fn read_part(file: &dyn DiskFile, range: &Range<u64>) -> std::io::Result<Bytes> 
 }
 
 /// The same; none if it would have to wait.
-fn read_at_once(file: &dyn DiskFile, range: &Range<u64>) -> std::io::Result<Option<Bytes>> {
+fn read_at_once(file: &dyn DiskFile, range: &Range<u64>) -> Option<Bytes> {
     let mut bytes = vec![0; (range.end - range.start) as usize];
-    Ok(file.read_at_once(&mut bytes, range.start)?.then(|| bytes.into()))
+    file.read_at_once(&mut bytes, range.start).then(|| bytes.into())
 }
 
 /// The disk's path of a location, which has some characters encoded.

@@ -172,7 +172,8 @@ impl Views {
         let Ok(relation) = self.relation(id) else { return false };
         let read = self.store.read_view();
         let behind = relation.derived().is_some_and(|view| self.is_behind(&read, view));
-        behind && !self.reading(&read).is_live(&relation)
+        let reading = self.reading(&read);
+        behind && (!reading.is_live(&relation) || reading.is_outdated(&relation))
     }
 
     async fn keep_in_order(self: &Arc<Self>, relation: &Relation) -> crate::error::Result<()> {
@@ -182,8 +183,11 @@ impl Views {
                 self.flush_in_turn(relation.id).await?;
                 drop(turn);
             }
-        } else if relation.auto_refresh() && relation.derived().is_some_and(|view| view.incremental) {
-            self.refresh_derived(relation.id).await?;
+        } else if let Some(view) = relation.derived().filter(|view| view.auto_refresh && view.incremental)
+            && self.is_behind(&self.store.read_view(), view)
+        {
+            // A failure is logged, and stands in the history.
+            let _ = self.refresh_by_itself(relation.id).await;
         }
         self.compact(relation.id).await
     }

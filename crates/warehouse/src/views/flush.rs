@@ -2,7 +2,7 @@
 
 use datafusion::arrow::array::RecordBatch;
 
-use super::write::write_file;
+use super::write::{as_schema, write_file};
 use super::{Program, Views};
 use crate::error::Result;
 use crate::storage::{Change, HotRows, Reached, Relation};
@@ -39,7 +39,9 @@ impl Views {
         match &plan.parts()?.grouped {
             Some(grouped) => {
                 let program = Program::compile(&plan.planner, &grouped.merge).await?;
-                program.run(rows, relation.stored(), &relation.stored_schema()).await
+                // An earlier version may have stored other types.
+                let rows = rows.iter().map(|rows| as_schema(rows, program.input())).collect::<Result<_>>()?;
+                program.run(rows, &relation.stored_schema()).await
             }
             None => Ok(rows),
         }

@@ -173,16 +173,9 @@ impl Run {
     }
 
     async fn rows_of(&self, shard: &Shard, runs: &[RecordRun]) -> Result<Part> {
-        let Fold { relation, program, refresh_time, error_mode, .. } = &self.fold;
-        let sorter = Sorter {
-            program,
-            columns: relation.stored(),
-            schema: &self.schema,
-            shard,
-            runs,
-            refresh_time: *refresh_time,
-            error_mode: *error_mode,
-        };
+        let Fold { program, refresh_time, error_mode, .. } = &self.fold;
+        let sorter =
+            Sorter { program, schema: &self.schema, shard, runs, refresh_time: *refresh_time, error_mode: *error_mode };
         sorter.rows().await
     }
 

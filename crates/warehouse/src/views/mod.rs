@@ -13,6 +13,7 @@ mod batch;
 mod cascade;
 mod compact;
 mod derived;
+mod failed;
 mod flush;
 mod fold;
 mod lag;

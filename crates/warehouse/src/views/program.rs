@@ -12,9 +12,8 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 
 use super::leaf::LeafExec;
-use super::write::as_columns;
+use super::write::as_schema;
 use crate::error::Result;
-use crate::storage::Column;
 
 /// A compiled plan with one leaf.
 #[derive(Debug)]
@@ -48,13 +47,8 @@ impl Program {
         &self.input
     }
 
-    /// Runs the plan over rows of the leaf. What it gives has these columns.
-    pub(super) async fn run(
-        &self,
-        rows: Vec<RecordBatch>,
-        columns: &[Column],
-        schema: &SchemaRef,
-    ) -> Result<Vec<RecordBatch>> {
+    /// Runs the plan over rows of the leaf. What it gives has this schema.
+    pub(super) async fn run(&self, rows: Vec<RecordBatch>, schema: &SchemaRef) -> Result<Vec<RecordBatch>> {
         let leaf = MemorySourceConfig::try_new_exec(&[rows], Arc::clone(&self.input), None)?;
         let plan = Arc::clone(&self.plan).transform_up(|node| {
             let is_leaf = node.downcast_ref::<LeafExec>().is_some();
@@ -65,6 +59,6 @@ impl Program {
             })
         })?;
         let batches = collect(plan.data, Arc::clone(&self.context)).await?;
-        batches.iter().map(|batch| as_columns(batch, columns, schema)).collect()
+        batches.iter().map(|batch| as_schema(batch, schema)).collect()
     }
 }

@@ -1,7 +1,8 @@
 //! Relations as queries see them, and the rows that a view has yet to take from what it reads.
 //!
 //! A view over tables and views that refreshes itself shows new rows of its bases at once: what it has not stored yet is
-//! computed when it is read. Storing it later changes no result.
+//! computed when it is read. Storing it later changes no result. Where rows of a base were removed, what the view has stored is of
+//! no use, and all of its rows are computed until it has been recomputed.
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use futures::future::BoxFuture;
 
+use super::failed::FailedViews;
 use super::leaf::relation_of;
 use super::maintenance::{Grouped, replace_leaves};
 use super::plans::ViewPlans;
@@ -23,6 +25,7 @@ pub(crate) struct Reading<'r> {
     pub(crate) store: &'r Store,
     pub(crate) view: &'r ReadView,
     pub(crate) plans: &'r ViewPlans,
+    pub(crate) failed: &'r FailedViews,
 }
 
 /// Which rows of its bases a view takes.
@@ -57,10 +60,19 @@ impl Reading<'_> {
         self.finished(relation, scan(&relation.name, table)?).await
     }
 
-    /// Whether a view shows rows of its bases that it has not stored yet.
+    /// Whether a view shows its bases as they are now.
     pub(super) fn is_live(&self, relation: &Relation) -> bool {
-        let Some(view) = relation.derived() else { return false };
-        view.auto_refresh && view.incremental && view.bases.iter().all(|base| self.was_only_added_to(base))
+        let is_kept = relation.derived().is_some_and(|view| view.auto_refresh && view.incremental);
+        is_kept && !self.failed.contains(relation.id)
+    }
+
+    /// Whether rows were removed from what a view reads, since it has stored what it made of them.
+    pub(super) fn is_outdated(&self, relation: &Relation) -> bool {
+        let bases = relation.derived().map_or(&[][..], |view| &view.bases);
+        bases.iter().any(|base| {
+            let now = self.view.snapshot.relations.get(&base.relation);
+            !self.was_only_added_to(base) || now.is_some_and(|now| self.is_live(now) && self.is_outdated(now))
+        })
     }
 
     /// Whether rows of a base were only added since a view has read it.
@@ -98,6 +110,9 @@ impl Reading<'_> {
     /// The stored rows of a relation in a range and, where the range goes to the end, those that a live view has yet to store.
     fn rows<'s>(&'s self, relation: &'s Arc<Relation>, rows: Rows) -> BoxFuture<'s, Result<LogicalPlan>> {
         Box::pin(async move {
+            if rows == Rows::All && self.is_live(relation) && self.is_outdated(relation) {
+                return self.all_rows(relation).await;
+            }
             let stored = scan(&relation.name, StoredTable::new(self.store, self.view, relation, rows))?;
             let is_open = matches!(rows, Rows::All | Rows::Since(_));
             let new = match is_open && self.is_live(relation) {
@@ -109,6 +124,18 @@ impl Reading<'_> {
                 None => stored,
             })
         })
+    }
+
+    /// The rows of a view's storage, all of them computed from its bases.
+    async fn all_rows(&self, relation: &Relation) -> Result<LogicalPlan> {
+        let plan = self.plans.of(relation).await?;
+        let partial = &plan.parts()?.partial;
+        let mut sources = Vec::new();
+        for leaf in self.leaves(partial)? {
+            sources.push(self.rows(&leaf, Rows::All).await?);
+        }
+        let mut sources = sources.into_iter();
+        replace_leaves(partial, |_, _| sources.next().ok_or_else(missing_leaf))
     }
 
     /// What a query sees of stored rows.

@@ -15,7 +15,7 @@ use tidemill_stream::{RecordRun, Shard};
 use super::Program;
 use super::leaf::LONGEST_KEY;
 use crate::error::{Result, SqlError};
-use crate::storage::{Column, DeadLetter, Part};
+use crate::storage::{DeadLetter, Part};
 
 /// What a record does that an expression of the view fails on (`streaming_error_mode`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,7 +48,6 @@ const NOT_CONVERTIBLE: i32 = 2;
 /// Sorts records of one shard into rows and dead letters.
 pub(super) struct Sorter<'s> {
     pub(super) program: &'s Program,
-    pub(super) columns: &'s [Column],
     pub(super) schema: &'s SchemaRef,
     pub(super) shard: &'s Shard,
     pub(super) runs: &'s [RecordRun],
@@ -76,7 +75,7 @@ impl Sorter<'_> {
     async fn run(&self, records: RecordBatch) -> Result<Vec<RecordBatch>> {
         let starts = (0..records.num_rows()).step_by(PIECE);
         let pieces = starts.map(|start| records.slice(start, PIECE.min(records.num_rows() - start)));
-        self.program.run(pieces.collect(), self.columns, self.schema).await
+        self.program.run(pieces.collect(), self.schema).await
     }
 
     /// Makes rows of records of which at least one fails: of each half by itself, down to the failing record.

@@ -14,6 +14,7 @@ use tidemill_stream::{Dependent, ShardId, Stream, StreamName};
 use tokio::sync::{Notify, OwnedMutexGuard};
 use tokio_util::sync::CancellationToken;
 
+use super::failed::FailedViews;
 use super::{Compiler, ErrorMode, Program, Reading, RefreshLimits, Refreshed, RoleChecker, ViewPlan, ViewPlans, auto};
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::sql::Part;
@@ -29,6 +30,7 @@ pub(crate) struct Views {
     pub(super) slices: usize,
     pub(super) limits: RefreshLimits,
     pub(super) plans: ViewPlans,
+    failed: FailedViews,
     /// Scans files, outside of any statement.
     pub(super) planner: SessionState,
     /// Says that a view holds many hot rows.
@@ -103,6 +105,7 @@ impl Views {
             limits,
             planner,
             plans: ViewPlans::new(compiler),
+            failed: FailedViews::default(),
             full: Arc::default(),
             running: Mutex::default(),
             stop: CancellationToken::new(),
@@ -172,7 +175,11 @@ impl Views {
         let target = if trigger == Trigger::Auto { Target::Auto } else { Target::Manual };
         let mut refreshed = match relation.kind {
             RelationKind::Streaming(_) => contained(self.refresh_stream(id, target, error_mode)).await,
-            _ => contained(self.refresh_derived(id)).await,
+            _ => {
+                let refreshed = contained(self.refresh_derived(id)).await;
+                self.failed.note(id, &refreshed);
+                refreshed
+            }
         };
         self.note(&relation, trigger, user, start, refreshed.as_mut());
         refreshed
@@ -249,7 +256,7 @@ impl Views {
 
     /// The views of one moment, for reading them.
     pub(crate) fn reading<'r>(&'r self, view: &'r ReadView) -> Reading<'r> {
-        Reading { store: &self.store, view, plans: &self.plans }
+        Reading { store: &self.store, view, plans: &self.plans, failed: &self.failed }
     }
 
     /// The compiled definition of a view.

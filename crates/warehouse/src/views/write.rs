@@ -34,7 +34,7 @@ pub(crate) async fn write_rows(
         pending_rows += batch.num_rows();
         pending_bytes += batch.get_array_memory_size();
         written.rows += batch.num_rows();
-        pending.push(as_columns(&batch, relation.stored(), &schema)?);
+        pending.push(as_schema(&batch, &schema)?);
         if pending_rows >= FILE_ROWS || pending_bytes >= FILE_BYTES {
             written.files.push(write_file(store, relation, std::mem::take(&mut pending)).await?);
             (pending_rows, pending_bytes) = (0, 0);
@@ -65,15 +65,15 @@ pub(crate) fn columns_of(schema: &datafusion::common::DFSchema) -> Vec<Column> {
     (1..).zip(schema.fields()).map(column).collect()
 }
 
-/// The rows of a query in the types of a relation's columns.
-pub(crate) fn as_columns(batch: &RecordBatch, columns: &[Column], schema: &SchemaRef) -> Result<RecordBatch> {
-    let convert = |(values, column): (&ArrayRef, &Column)| -> Result<ArrayRef> {
-        if *values.data_type() == column.sql_type.arrow() {
+/// Rows in the types of a schema that has the same columns.
+pub(crate) fn as_schema(rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let convert = |(values, field): (&ArrayRef, &Arc<Field>)| -> Result<ArrayRef> {
+        if values.data_type() == field.data_type() {
             return Ok(Arc::clone(values));
         }
         let from = SqlType::of_arrow(values.data_type());
-        Ok(crate::functions::assign(values, from, column.sql_type)?)
+        Ok(crate::functions::assign(values, from, SqlType::of(field))?)
     };
-    let values = batch.columns().iter().zip(columns).map(convert).collect::<Result<Vec<_>>>()?;
+    let values = rows.columns().iter().zip(schema.fields()).map(convert).collect::<Result<Vec<_>>>()?;
     Ok(RecordBatch::try_new(Arc::clone(schema), values)?)
 }

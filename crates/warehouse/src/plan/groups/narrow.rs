@@ -4,12 +4,13 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, Result};
+use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::logical_plan::{Aggregate, Projection};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-use crate::functions::{UNSCALED_DIGITS, is_sum, scaled, sum_of_unscaled, unscaled};
+use crate::functions::{UNSCALED_DIGITS, is_exact_sum, scaled, unscaled};
 
 #[derive(Debug)]
 pub(in crate::plan) struct NarrowDecimals;
@@ -44,7 +45,7 @@ fn narrow(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
         // With several columns the engine groups by rows of bytes, whatever their types.
         groups => (None, groups.to_vec()),
     };
-    let calls = aggregate.aggr_expr.iter().map(|call| Ok(integers.sum(call)?.unwrap_or_else(|| call.clone())));
+    let calls = aggregate.aggr_expr.iter().map(|call| Ok(integers.call(call)?.unwrap_or_else(|| call.clone())));
     let calls = calls.collect::<Result<Vec<_>>>()?;
     if integers.decimals.is_empty() {
         return Ok(None);
@@ -64,6 +65,10 @@ fn narrow(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
     let columns = columns.collect();
     let narrow = LogicalPlan::Aggregate(narrow);
     Ok(Some(LogicalPlan::Projection(Projection::try_new(columns, narrow.into())?)))
+}
+
+fn is_count(call: &AggregateFunction) -> bool {
+    call.func.name() == "count" && !call.params.distinct
 }
 
 /// The DECIMALs that an aggregate wants as integers.
@@ -96,17 +101,18 @@ impl Integers<'_> {
         format!("__unscaled_{place}")
     }
 
-    /// The sum of a column of such DECIMALs as one of integers; none for any other call.
-    fn sum(&mut self, call: &Expr) -> Result<Option<Expr>> {
+    /// The sum or the count of a column of such DECIMALs as one of integers; none for any other call.
+    fn call(&mut self, call: &Expr) -> Result<Option<Expr>> {
         match call {
-            Expr::Alias(alias) => self.sum(&alias.expr),
-            Expr::AggregateFunction(call) if is_sum(&call.func) && !call.params.distinct => {
+            Expr::Alias(alias) => self.call(&alias.expr),
+            Expr::AggregateFunction(call) if is_exact_sum(&call.func) || is_count(call) => {
                 let [column @ Expr::Column(_)] = call.params.args.as_slice() else { return Ok(None) };
-                let Some((_, scale)) = self.decimal_type(column)? else { return Ok(None) };
-                let mut sum = call.clone();
-                sum.func = sum_of_unscaled(scale);
-                sum.params.args = vec![self.integer(column)];
-                Ok(Some(Expr::AggregateFunction(sum)))
+                if self.decimal_type(column)?.is_none() {
+                    return Ok(None);
+                }
+                let mut of_integers = call.clone();
+                of_integers.params.args = vec![self.integer(column)];
+                Ok(Some(Expr::AggregateFunction(of_integers)))
             }
             _ => Ok(None),
         }
