@@ -1,9 +1,10 @@
 """Data directories that earlier versions have left are taken over. Each fixture is one, made by the version of that format."""
 
 import pathlib
+import sqlite3
 import tarfile
 
-from server import Lab, Server
+from server import Lab, Server, lab_statements
 
 FIXTURES = pathlib.Path(__file__).parents[1] / "fixtures"
 
@@ -27,3 +28,30 @@ def test_a_catalog_of_format_2_is_taken_over(tmp_path):
         assert sql.execute("SELECT sum(n) FROM stations").fetchone() == (510,)
         assert sql.execute("SELECT count(*) FROM svl_mv_refresh_status WHERE trim(refresh_type) = 'Manual'").fetchone() == (3,)
     assert server.stop() == 0
+
+
+def test_sums_of_bigints_that_were_kept_as_bigints_go_on(server, lab):
+    """So they were kept before SUM of BIGINT was a DECIMAL. No rows of this view are in files when its catalog is made to say so."""
+    station = "json_extract_path_text(from_varbyte(kinesis_data, 'utf-8'), 'stationID', true)"
+    lab.put_charges(range(100))
+    with lab.connect() as sql:
+        sql.execute(lab_statements("1-external-schema")[0])
+        sql.execute(f"CREATE MATERIALIZED VIEW totals AS SELECT {station}::int % 7 AS m, sum({station}::bigint) AS total FROM evdata.ev_stream_data GROUP BY 1")
+        sql.execute("REFRESH MATERIALIZED VIEW totals")
+        wanted = sql.execute("SELECT * FROM totals ORDER BY m").fetchall()
+    server.kill()
+    with sqlite3.connect(next(server.data.glob("clusters/*/catalog.sqlite"))) as catalog:
+        changed = catalog.execute("UPDATE tidemill_relation SET description = replace(description, 'numeric(38,0)', 'bigint')")
+        assert changed.rowcount == 1
+        catalog.execute("UPDATE ducklake_column SET column_type = 'int64' WHERE column_type = 'decimal(38,0)'")
+    server.start()
+    lab = Lab(server)
+    with lab.connect() as sql:
+        for times in range(1, 4):
+            sql.execute("REFRESH MATERIALIZED VIEW totals")
+            totals = [(m, times * total) for m, total in wanted]
+            assert sql.execute("SELECT * FROM totals ORDER BY m").fetchall() == totals
+            sql.execute("ANALYZE totals")
+            sql.execute("VACUUM totals")
+            assert sql.execute("SELECT * FROM totals ORDER BY m").fetchall() == totals
+            lab.put_charges(range(100))
