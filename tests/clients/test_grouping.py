@@ -167,6 +167,17 @@ def test_averages_of_sets_of_groups(sql):
     assert rows(sql, query.format("ROLLUP (a, b)")) == leaves
 
 
+def test_averages_over_windows_are_those_of_groups(sql):
+    sql.execute("CREATE TABLE visits AS SELECT 1 AS a, 5::int AS n, 1.00::decimal(8,2) AS d, 1.5::float AS f UNION ALL SELECT 1, 8::int, 0.55, NULL UNION ALL SELECT 2, NULL, NULL, 2.5::float")
+    query = "SELECT a, n, avg(n) OVER (PARTITION BY a), avg(d) OVER (PARTITION BY a) AS d, avg(f) OVER (), sum(n) OVER (PARTITION BY a), row_number() OVER (ORDER BY n) FROM visits ORDER BY n"
+    found = sql.execute(query)
+    assert [(column.name, column.type_code) for column in found.description][2:] == [("avg", 20), ("d", 1700), ("avg", 701), ("sum", 20), ("row_number", 20)]
+    mean = Decimal("0.77")
+    assert found.fetchall() == [(1, 5, 6, mean, 2.0, 13, 1), (1, 8, 6, mean, 2.0, 13, 2), (2, None, None, None, 2.0, None, 3)]
+    running = "SELECT avg(n) OVER (ORDER BY n ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) - avg(a) OVER () FROM visits WHERE n > 0 ORDER BY 1"
+    assert rows(sql, running) == [(4,), (5,)]
+
+
 def test_decimals_of_other_scales_are_not_mixed_up(sql):
     sql.execute("CREATE TABLE coarse AS SELECT 1.25::decimal(5,2) AS s, 2::int AS y, 3::int AS z")
     sql.execute("CREATE TABLE fine AS SELECT 0.0125::decimal(10,4) AS s, 4::int AS y, 5::int AS z")

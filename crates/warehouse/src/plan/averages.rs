@@ -5,11 +5,10 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{Column, Result};
+use datafusion::common::{Column, DFSchema, Result, plan_err};
 use datafusion::functions_aggregate::count::count_udaf;
-use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::logical_plan::{Aggregate, Projection};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::logical_plan::{Aggregate, Projection, Window};
+use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, LogicalPlan, WindowFunctionDefinition};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 
@@ -28,8 +27,16 @@ impl AnalyzerRule for RedshiftAverages {
         let rewritten = plan.transform_up_with_subqueries(|plan| {
             let plan = plan.recompute_schema()?;
             match &plan {
-                LogicalPlan::Aggregate(aggregate) if aggregate.aggr_expr.iter().any(|expr| average(expr).is_some()) => {
-                    Ok(Transformed::yes(split(aggregate)?))
+                LogicalPlan::Aggregate(aggregate) if aggregate.aggr_expr.iter().any(is_average) => {
+                    let split = Split::of(&aggregate.aggr_expr, aggregate.input.schema())?;
+                    let groups = aggregate.group_expr.clone();
+                    let sums = Aggregate::try_new(Arc::clone(&aggregate.input), groups, split.calls.clone())?;
+                    Ok(Transformed::yes(split.quotients(LogicalPlan::Aggregate(sums), &aggregate.schema)?))
+                }
+                LogicalPlan::Window(window) if window.window_expr.iter().any(is_average) => {
+                    let split = Split::of(&window.window_expr, window.input.schema())?;
+                    let sums = Window::try_new(split.calls.clone(), Arc::clone(&window.input))?;
+                    Ok(Transformed::yes(split.quotients(LogicalPlan::Window(sums), &window.schema)?))
                 }
                 _ => Ok(Transformed::no(plan)),
             }
@@ -41,61 +48,110 @@ impl AnalyzerRule for RedshiftAverages {
     }
 }
 
-/// The call of AVG that an aggregate expression is.
-fn average(expr: &Expr) -> Option<&AggregateFunction> {
-    match expr {
-        Expr::Alias(alias) => average(&alias.expr),
-        Expr::AggregateFunction(call) if call.func.name() == "avg" => Some(call),
-        _ => None,
+/// The call of AVG that an expression is.
+fn average(expr: &Expr) -> Option<&Expr> {
+    let is_avg = match expr {
+        Expr::Alias(alias) => return average(&alias.expr),
+        Expr::AggregateFunction(call) => call.func.name() == "avg",
+        Expr::WindowFunction(call) => call.fun.name() == "avg",
+        _ => false,
+    };
+    is_avg.then_some(expr)
+}
+
+fn is_average(expr: &Expr) -> bool {
+    average(expr).is_some()
+}
+
+/// Calls of aggregates with those of SUM and COUNT in the place of AVG.
+#[derive(Default)]
+struct Split {
+    calls: Vec<Expr>,
+    /// What each of the original calls is made of.
+    parts: Vec<Made>,
+}
+
+/// Places among the new calls.
+enum Made {
+    Same(usize),
+    Quotient { sum: usize, count: usize, averaged: DataType },
+}
+
+impl Split {
+    fn of(calls: &[Expr], input: &DFSchema) -> Result<Self> {
+        let mut split = Self::default();
+        for expr in calls {
+            let made = match average(expr) {
+                None => Made::Same(split.place_of(expr.clone())),
+                Some(call) => {
+                    let value = averaged(call, input)?;
+                    let averaged = value.get_type(input)?;
+                    let sum = split.place_of(with(call, functions::sum(), value.clone()));
+                    let count = split.place_of(with(call, count_udaf(), value));
+                    Made::Quotient { sum, count, averaged }
+                }
+            };
+            split.parts.push(made);
+        }
+        Ok(split)
+    }
+
+    fn place_of(&mut self, call: Expr) -> usize {
+        let known = self.calls.iter().position(|other| *other == call);
+        known.unwrap_or_else(|| {
+            self.calls.push(call);
+            self.calls.len() - 1
+        })
+    }
+
+    /// What the plan with the original calls gave, from the one with the new calls.
+    fn quotients(self, sums: LogicalPlan, schema: &DFSchema) -> Result<LogicalPlan> {
+        // Sets of groups are one expression, and several columns.
+        let others = schema.fields().len() - self.parts.len();
+        let column = |place: usize| Expr::Column(Column::from(sums.schema().qualified_field(place)));
+        let values = (0..others).map(column).chain(self.parts.into_iter().map(|made| match made {
+            Made::Same(call) => column(others + call),
+            Made::Quotient { sum, count, averaged } => {
+                quotient(column(others + sum), column(others + count), &averaged)
+            }
+        }));
+        let named = values.zip(schema.iter()).map(|(value, (qualifier, field))| match value {
+            Expr::Column(ref column) if column.name == *field.name() && column.relation.as_ref() == qualifier => value,
+            value => value.alias_qualified(qualifier.cloned(), field.name()),
+        });
+        let named = named.collect();
+        Ok(LogicalPlan::Projection(Projection::try_new(named, Arc::new(sums))?))
     }
 }
 
-fn split(aggregate: &Aggregate) -> Result<LogicalPlan> {
-    // Sets of groups are one expression, and several columns.
-    let groups = aggregate.schema.fields().len() - aggregate.aggr_expr.len();
-    let mut calls: Vec<Expr> = Vec::new();
-    let mut place_of = |call: Expr| {
-        let place = calls.iter().position(|other| *other == call).unwrap_or(calls.len());
-        if place == calls.len() {
-            calls.push(call);
+/// The call with another function and argument.
+fn with(call: &Expr, function: Arc<AggregateUDF>, value: Expr) -> Expr {
+    let mut call = call.clone();
+    match &mut call {
+        Expr::AggregateFunction(call) => {
+            call.func = function;
+            call.params.args = vec![value];
         }
-        groups + place
-    };
-    // Of each output column: its parts among the new aggregate's columns and, for an average, the type averaged.
-    let mut parts = Vec::new();
-    for expr in &aggregate.aggr_expr {
-        match average(expr) {
-            None => parts.push((place_of(expr.clone()), None)),
-            Some(call) => {
-                let mut params = call.params.clone();
-                params.args = params.args.into_iter().map(|value| averaged(value, aggregate)).collect::<Result<_>>()?;
-                let averaged = params.args[0].get_type(aggregate.input.schema())?;
-                let with = |function| AggregateFunction { func: function, params: params.clone() };
-                let sum = place_of(Expr::AggregateFunction(with(functions::sum())));
-                let count = place_of(Expr::AggregateFunction(with(count_udaf())));
-                parts.push((sum, Some((count, averaged))));
-            }
+        Expr::WindowFunction(call) => {
+            call.fun = WindowFunctionDefinition::AggregateUDF(function);
+            call.params.args = vec![value];
         }
+        _ => {}
     }
-    let inner = Aggregate::try_new(Arc::clone(&aggregate.input), aggregate.group_expr.clone(), calls)?;
-    let column = |place: usize| Expr::Column(Column::from(inner.schema.qualified_field(place)));
-    let values = (0..groups).map(column).chain(parts.into_iter().map(|(place, average)| match average {
-        None => column(place),
-        Some((count, averaged)) => quotient(column(place), column(count), &averaged),
-    }));
-    let named = values.zip(aggregate.schema.iter()).map(|(value, (qualifier, field))| match value {
-        Expr::Column(ref column) if column.name == *field.name() && column.relation.as_ref() == qualifier => value,
-        value => value.alias_qualified(qualifier.cloned(), field.name()),
-    });
-    let named = named.collect();
-    Ok(LogicalPlan::Projection(Projection::try_new(named, Arc::new(LogicalPlan::Aggregate(inner)))?))
+    call
 }
 
 /// What is averaged: the engine has cast integers to floating-point numbers.
-fn averaged(value: Expr, aggregate: &Aggregate) -> Result<Expr> {
-    match value {
-        Expr::Cast(cast) if cast.expr.get_type(aggregate.input.schema())?.is_integer() => Ok(*cast.expr),
-        value => Ok(value),
+fn averaged(call: &Expr, input: &DFSchema) -> Result<Expr> {
+    let arguments = match call {
+        Expr::AggregateFunction(call) => call.params.args.as_slice(),
+        Expr::WindowFunction(call) => call.params.args.as_slice(),
+        _ => &[],
+    };
+    match arguments {
+        [Expr::Cast(cast)] if cast.expr.get_type(input)?.is_integer() => Ok((*cast.expr).clone()),
+        [value] => Ok(value.clone()),
+        _ => plan_err!("AVG takes one argument"),
     }
 }
 
