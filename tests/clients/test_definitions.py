@@ -91,6 +91,13 @@ def test_a_condition_guards_those_before_it_in_stored_rows_too(sql):
     assert value(sql, f"SELECT count(*) FROM raw WHERE {number} > 5 AND {number} < 9 AND can_json_parse(x)") == 1
 
 
+def test_what_a_condition_has_looked_at_is_not_made_again(sql):
+    sql.execute("CREATE TABLE few AS SELECT 1 AS i UNION ALL SELECT 2 UNION ALL SELECT 5")
+    drawn = "(SELECT random() AS r, 10 / i AS x FROM (SELECT a.i FROM few a CROSS JOIN few b CROSS JOIN few c CROSS JOIN few d LIMIT 80) s) q"
+    least = value(sql, f"SELECT min(r) FROM (SELECT r, x FROM {drawn} LIMIT 1000) p WHERE r > 0.5")
+    assert least > 0.5
+
+
 def test_a_subquery_guards_the_query_around_it(lab, sql):
     sql.execute("""CREATE MATERIALIZED VIEW guarded AS SELECT p.station::int AS s FROM
         (SELECT json_parse(kinesis_data) AS p FROM evdata.ev_stream_data WHERE can_json_parse(kinesis_data)) z WHERE p.station::int > 5""")

@@ -246,6 +246,14 @@ def test_a_live_view_shows_at_once_that_rows_are_gone(sql):
     becomes(sql, "SELECT count(*) FROM svv_mv_info WHERE is_stale = 't'", [(0,)])
 
 
+def test_a_view_that_is_computed_anew_follows_a_live_one(sql):
+    sql.execute("CREATE TABLE sold AS SELECT 1::int AS k, 1::int AS n")
+    sql.execute("CREATE MATERIALIZED VIEW sums AUTO REFRESH YES AS SELECT k, sum(n) AS n FROM sold GROUP BY k")
+    sql.execute("CREATE MATERIALIZED VIEW total AUTO REFRESH YES AS SELECT sum(n) AS n FROM sums WHERE n > 0")
+    sql.execute("INSERT INTO sold VALUES (1, 10), (2, 5)")
+    becomes(sql, "SELECT n FROM total", [(16,)])
+
+
 def test_a_value_that_a_live_view_fails_on_leaves_it_readable(lab, sql):
     sql.execute("CREATE TABLE sides AS SELECT 5::int AS a")
     sql.execute("CREATE MATERIALIZED VIEW squares AUTO REFRESH YES AS SELECT a, a * a AS q FROM sides")

@@ -240,6 +240,13 @@ fn of_condition(text: &str) -> Option<SqlError> {
     if text.contains("ArrowError(DivideByZero") {
         return of_values(&ArrowError::DivideByZero);
     }
+    if text.contains("ArrowError(ArithmeticOverflow(") {
+        return of_values(&ArrowError::ArithmeticOverflow("value out of range".into()));
+    }
+    if let Some((_, message)) = text.split_once("Execution(\"") {
+        let message = message.split_once("\")").map_or(message, |(message, _)| message);
+        return Some(SqlError::new(ErrorKind::InvalidParameterValue, message));
+    }
     let (_, error) = text.split_once("SqlError { kind: ")?;
     let (name, error) = error.split_once(", message: \"")?;
     let (message, _) = error.split_once("\", detail: ")?;

@@ -1,15 +1,64 @@
-//! The quotient of a sum and a count, which AVG is.
+//! AVG, and the quotient of a sum and a count, which it is.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, Decimal128Array, Float64Array};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
-use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF};
+use datafusion::common::{Result, internal_err};
+use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Expr, ScalarUDF, Signature, Volatility,
+};
 
 use super::Function;
+use super::function::no_match;
 use crate::types::SqlType;
+
+/// AVG as a query writes it: it tells what it gives (Redshift: the average of integers is a BIGINT, of DECIMAL a DECIMAL of the
+/// same scale). A quotient takes its place.
+pub(super) fn avg() -> AggregateUDF {
+    AggregateUDF::from(Avg { signature: Signature::user_defined(Volatility::Immutable) })
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Avg {
+    signature: Signature,
+}
+
+impl AggregateUDFImpl for Avg {
+    fn name(&self) -> &str {
+        "avg"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
+        let [argument] = arguments else { return no_match("avg", arguments) };
+        Ok(vec![match argument {
+            kept if kept.is_signed_integer() || kept.is_decimal() => kept.clone(),
+            integer if integer.is_integer() || integer.is_null() => DataType::Int64,
+            float if float.is_floating() => DataType::Float64,
+            _ => return no_match("avg", arguments),
+        }])
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        Ok(match &arguments[0] {
+            DataType::Decimal128(precision, scale) => {
+                DataType::Decimal128(if *precision < 19 { 19 } else { 38 }, *scale)
+            }
+            integer if integer.is_integer() => DataType::Int64,
+            _ => DataType::Float64,
+        })
+    }
+
+    fn accumulator(&self, _args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        internal_err!("AVG is computed as a quotient")
+    }
+}
 
 /// `sum / count`, NULL where nothing was counted. A DECIMAL keeps its scale; digits behind are cut off.
 pub(crate) fn average(sum: Expr, count: Expr) -> Expr {

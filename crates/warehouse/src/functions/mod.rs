@@ -58,5 +58,5 @@ pub(crate) fn takes_super(name: &str) -> bool {
 
 /// All aggregates of this module.
 pub(crate) fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
-    vec![sum(), Arc::new(single_value())]
+    vec![sum(), Arc::new(average::avg()), Arc::new(single_value())]
 }

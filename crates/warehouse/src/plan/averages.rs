@@ -5,16 +5,16 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{Column, DFSchema, Result, plan_err};
+use datafusion::common::{Column, DFSchema, Result, plan_datafusion_err};
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::logical_expr::logical_plan::{Aggregate, Projection, Window};
 use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, LogicalPlan, WindowFunctionDefinition};
 use datafusion::optimizer::AnalyzerRule;
-use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 
 use crate::functions;
+use crate::types::SqlType;
 
-/// Runs when the engine has settled all types.
+/// Runs when the engine has settled all types; it changes none.
 #[derive(Debug)]
 pub(super) struct RedshiftAverages;
 
@@ -23,7 +23,7 @@ impl AnalyzerRule for RedshiftAverages {
         "redshift_averages"
     }
 
-    fn analyze(&self, plan: LogicalPlan, config: &ConfigOptions) -> Result<LogicalPlan> {
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
         let rewritten = plan.transform_up_with_subqueries(|plan| {
             let plan = plan.recompute_schema()?;
             match &plan {
@@ -41,10 +41,7 @@ impl AnalyzerRule for RedshiftAverages {
                 _ => Ok(Transformed::no(plan)),
             }
         })?;
-        match rewritten.transformed {
-            true => TypeCoercion::new().analyze(rewritten.data, config),
-            false => Ok(rewritten.data),
-        }
+        Ok(rewritten.data)
     }
 }
 
@@ -84,10 +81,9 @@ impl Split {
             let made = match average(expr) {
                 None => Made::Same(split.place_of(expr.clone())),
                 Some(call) => {
-                    let value = averaged(call, input)?;
-                    let averaged = value.get_type(input)?;
-                    let sum = split.place_of(with(call, functions::sum(), value.clone()));
-                    let count = split.place_of(with(call, count_udaf(), value));
+                    let averaged = argument(call)?.get_type(input)?;
+                    let sum = split.place_of(with(call, functions::sum()));
+                    let count = split.place_of(with(call, count_udaf()));
                     Made::Quotient { sum, count, averaged }
                 }
             };
@@ -124,46 +120,38 @@ impl Split {
     }
 }
 
-/// The call with another function and argument.
-fn with(call: &Expr, function: Arc<AggregateUDF>, value: Expr) -> Expr {
+/// The call with another function.
+fn with(call: &Expr, function: Arc<AggregateUDF>) -> Expr {
     let mut call = call.clone();
     match &mut call {
-        Expr::AggregateFunction(call) => {
-            call.func = function;
-            call.params.args = vec![value];
-        }
-        Expr::WindowFunction(call) => {
-            call.fun = WindowFunctionDefinition::AggregateUDF(function);
-            call.params.args = vec![value];
-        }
+        Expr::AggregateFunction(call) => call.func = function,
+        Expr::WindowFunction(call) => call.fun = WindowFunctionDefinition::AggregateUDF(function),
         _ => {}
     }
     call
 }
 
-/// What is averaged: the engine has cast integers to floating-point numbers.
-fn averaged(call: &Expr, input: &DFSchema) -> Result<Expr> {
+/// What a call averages.
+fn argument(call: &Expr) -> Result<&Expr> {
     let arguments = match call {
         Expr::AggregateFunction(call) => call.params.args.as_slice(),
         Expr::WindowFunction(call) => call.params.args.as_slice(),
         _ => &[],
     };
-    match arguments {
-        [Expr::Cast(cast)] if cast.expr.get_type(input)?.is_integer() => Ok((*cast.expr).clone()),
-        [value] => Ok(value.clone()),
-        _ => plan_err!("AVG takes one argument"),
-    }
+    arguments.first().ok_or_else(|| plan_datafusion_err!("AVG takes one argument"))
 }
 
 /// Redshift: the average of integers is a BIGINT, of DECIMAL a DECIMAL of the same scale; both cut off what is behind.
 fn quotient(sum: Expr, count: Expr, averaged: &DataType) -> Expr {
-    use crate::types::SqlType;
-    let quotient = functions::average(sum, count);
     match averaged {
-        averaged if averaged.is_integer() => functions::cast_to(quotient, SqlType::BigInt),
-        DataType::Decimal128(precision, scale) => {
-            functions::cast_to(quotient, SqlType::Decimal(if *precision < 19 { 19 } else { 38 }, *scale))
+        averaged if averaged.is_integer() => {
+            let sum = functions::cast_to(sum, SqlType::Decimal(38, 0));
+            functions::cast_to(functions::average(sum, count), SqlType::BigInt)
         }
-        _ => quotient,
+        DataType::Decimal128(precision, scale) => {
+            let precision = if *precision < 19 { 19 } else { 38 };
+            functions::cast_to(functions::average(sum, count), SqlType::Decimal(precision, *scale))
+        }
+        _ => functions::average(sum, count),
     }
 }

@@ -16,6 +16,7 @@ use datafusion::physical_expr::expressions::{BinaryExpr, CastExpr};
 use datafusion::physical_expr::projection::{ProjectionExpr, update_expr};
 use datafusion::physical_expr::utils::{conjunction_opt, split_conjunction};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
+use datafusion::physical_expr_common::physical_expr::is_volatile;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
@@ -87,7 +88,9 @@ impl PhysicalOptimizerRule for GuardConditions {
 /// The filter below the projection that it reads, if that computes what may fail.
 fn lift(filter: &FilterExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let Some(projection) = filter.input().downcast_ref::<ProjectionExec>() else { return Ok(None) };
-    if !projection.expr().iter().any(|computed| may_fail(&computed.expr)) {
+    let computed = || projection.expr().iter().map(|computed| &computed.expr);
+    // What the filter has looked at is not to be made again: it might be something else.
+    if !computed().any(may_fail) || computed().any(is_volatile) {
         return Ok(None);
     }
     let Some(predicate) = update_expr(filter.predicate(), projection.expr(), true)? else { return Ok(None) };

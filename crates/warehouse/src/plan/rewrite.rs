@@ -64,8 +64,26 @@ impl VisitorMut for SpellOutPaths {
 
 /// Writes casts as calls of a function of ours. Comes after the outputs were named, which are called like what is cast.
 pub(super) fn spell_out_casts(query: &mut Query) {
-    // Never breaks off.
+    // Neither breaks off.
+    let _ = query.visit(&mut IntegersInSums);
     let _ = query.visit(&mut SpellOutCasts);
+}
+
+/// Makes INTEGERs of the numbers that sums are made of, as they are in Redshift. The engine takes them for BIGINTs, whose sum is of
+/// another type; elsewhere that makes no difference to speak of.
+struct IntegersInSums;
+
+impl VisitorMut for IntegersInSums {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expr
+            && is_named(&function.name, &["sum"])
+        {
+            arguments_of(function).for_each(as_integer);
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 struct SpellOutCasts;
@@ -107,9 +125,6 @@ impl VisitorMut for Prepare<'_> {
             Expr::Subquery(query) => make_single(query),
             Expr::Function(function) => {
                 unqualify(&mut function.name);
-                if function.name.to_string().eq_ignore_ascii_case("sum") {
-                    arguments_of(function).for_each(as_integer);
-                }
                 if let Some(value) = self.session_value(function) {
                     *expr = value;
                 }
@@ -181,8 +196,7 @@ fn arguments_of(function: &mut Function) -> impl Iterator<Item = &mut Expr> {
     })
 }
 
-/// Makes INTEGERs of the numbers that an expression is computed from, as they are in Redshift; the engine takes them for BIGINTs,
-/// whose sum is another type. Elsewhere that makes no difference to speak of.
+/// Makes INTEGERs of the numbers that an expression is computed from.
 fn as_integer(expr: &mut Expr) {
     match expr {
         Expr::Value(value) => {
@@ -201,14 +215,16 @@ fn as_integer(expr: &mut Expr) {
             conditions.iter_mut().for_each(|branch| as_integer(&mut branch.result));
             else_result.iter_mut().for_each(|value| as_integer(value));
         }
-        Expr::Function(function) if is_choice(&function.name) => arguments_of(function).for_each(as_integer),
+        Expr::Function(function) if is_named(&function.name, &["coalesce", "nvl", "nullif"]) => {
+            arguments_of(function).for_each(as_integer);
+        }
         _ => {}
     }
 }
 
-/// Whether a function gives one of its arguments.
-fn is_choice(name: &ObjectName) -> bool {
-    ["coalesce", "nvl", "nullif"].iter().any(|choice| name.to_string().eq_ignore_ascii_case(choice))
+fn is_named(function: &ObjectName, names: &[&str]) -> bool {
+    let name = function.0.last().and_then(|part| part.as_ident());
+    name.is_some_and(|name| names.iter().any(|known| name.value.eq_ignore_ascii_case(known)))
 }
 
 /// Functions are not in schemas; `pg_catalog` in front of one says nothing.

@@ -89,7 +89,12 @@ impl Views {
     /// Whether a base of the view has changed since it was refreshed.
     pub(crate) fn is_behind(&self, read: &ReadView, view: &DerivedView) -> bool {
         let hot = |base: &Base| read.hot.get(&base.relation).is_some_and(|hot| hot.rows() > 0);
-        reached(read, view).is_ok_and(|reached| reached != view.bases) || view.bases.iter().any(hot)
+        let shows_more = |base: &Base| {
+            let base = read.snapshot.relations.get(&base.relation);
+            base.and_then(|base| base.derived()).is_some_and(|base| base.auto_refresh && self.is_behind(read, base))
+        };
+        let has_more = |base: &Base| hot(base) || shows_more(base);
+        reached(read, view).is_ok_and(|reached| reached != view.bases) || view.bases.iter().any(has_more)
     }
 
     /// Writes what the bases of a view hold in memory, or have yet to store, into files: a view reads files only, so that
