@@ -25,7 +25,9 @@ pub enum ErrorKind {
     InvalidTextRepresentation,
     NotNullViolation,
     InvalidDatetimeFormat,
+    DatetimeFieldOverflow,
     InvalidParameterValue,
+    InvalidRegularExpression,
     CardinalityViolation,
     DependentObjectsStillExist,
     SerializationFailure,
@@ -74,7 +76,9 @@ impl ErrorKind {
             Self::InvalidTextRepresentation => "22P02",
             Self::NotNullViolation => "23502",
             Self::InvalidDatetimeFormat => "22007",
+            Self::DatetimeFieldOverflow => "22008",
             Self::InvalidParameterValue => "22023",
+            Self::InvalidRegularExpression => "2201B",
             Self::CardinalityViolation => "21000",
             Self::DependentObjectsStillExist => "2BP01",
             Self::SerializationFailure => "40001",
@@ -171,6 +175,12 @@ impl fmt::Display for SqlError {
 
 impl std::error::Error for SqlError {}
 
+impl From<SqlError> for DataFusionError {
+    fn from(error: SqlError) -> Self {
+        error.into_engine()
+    }
+}
+
 impl From<sqlx::Error> for SqlError {
     fn from(error: sqlx::Error) -> Self {
         Self::new(ErrorKind::Io, format!("catalog: {error}"))
@@ -229,13 +239,15 @@ fn of_values(error: &ArrowError) -> Option<SqlError> {
 
 /// The error of a condition that the engine has evaluated while it read a file. It tells it as text only.
 fn of_condition(text: &str) -> Option<SqlError> {
-    const KINDS: [ErrorKind; 6] = [
+    const KINDS: [ErrorKind; 8] = [
         ErrorKind::DivisionByZero,
         ErrorKind::StringDataRightTruncation,
         ErrorKind::NumericValueOutOfRange,
         ErrorKind::InvalidTextRepresentation,
         ErrorKind::InvalidDatetimeFormat,
+        ErrorKind::DatetimeFieldOverflow,
         ErrorKind::InvalidParameterValue,
+        ErrorKind::InvalidRegularExpression,
     ];
     if text.contains("ArrowError(DivideByZero") {
         return of_values(&ArrowError::DivideByZero);

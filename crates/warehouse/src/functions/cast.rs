@@ -19,6 +19,7 @@ use datafusion::logical_expr::{
 };
 
 use super::function::map_first;
+use super::super_number::float_text;
 use crate::error::{ErrorKind, SqlError};
 use crate::types::SqlType;
 
@@ -141,7 +142,7 @@ impl ScalarUDFImpl for Cast {
     }
 }
 
-fn cast(values: &ArrayRef, from: SqlType, to: SqlType) -> Result<ArrayRef> {
+pub(super) fn cast(values: &ArrayRef, from: SqlType, to: SqlType) -> Result<ArrayRef> {
     if values.data_type().is_null() {
         return Ok(datafusion::arrow::array::new_null_array(&to.arrow(), values.len()));
     }
@@ -424,9 +425,12 @@ fn to_super(values: &ArrayRef, from: SqlType) -> Result<ArrayRef> {
         return Err(SqlError::new(ErrorKind::DatatypeMismatch, message).into_engine());
     }
     let texts = as_text(values, from)?;
-    let is_text = matches!(from, SqlType::Varchar(_) | SqlType::Char(_));
-    let quoted = |text: &str| if is_text { sonic_rs::to_string(text).unwrap_or_default() } else { text.to_owned() };
-    Ok(Arc::new(texts.iter().map(|text| text.map(quoted)).collect::<StringViewArray>()))
+    let written = |text: &str| match from {
+        SqlType::Varchar(_) | SqlType::Char(_) | SqlType::Varbyte(_) => sonic_rs::to_string(text).unwrap_or_default(),
+        SqlType::Real | SqlType::Double => text.parse().map_or_else(|_| "null".into(), float_text),
+        _ => text.to_owned(),
+    };
+    Ok(Arc::new(texts.iter().map(|text| text.map(written)).collect::<StringViewArray>()))
 }
 
 fn failed(message: String) -> datafusion::common::DataFusionError {

@@ -31,7 +31,7 @@ pub(crate) fn known_super(value: Expr) -> Expr {
         |_| Ok(SqlType::Super.field_ref(KNOWN_SUPER)),
         |args| Ok(args.args[0].clone()),
     );
-    ScalarUDF::from(function).call(vec![value])
+    ScalarUDF::from(function.of_super()).call(vec![value])
 }
 
 /// Whether values are SUPER, even if the engine would convert them to the type of the others.

@@ -1,53 +1,53 @@
-//! TO_TIMESTAMP.
+//! Dates and times from texts and to texts, by format strings: TO_DATE, TO_TIMESTAMP, TO_CHAR.
 
-use std::sync::Arc;
-
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray, TimestampMicrosecondBuilder};
-use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
-use super::function::{Function, constant_text, is_text, map_first, no_match};
-use super::template::Template;
+use super::date_part::{DAY, date_time, micros_of};
+use super::function::Function;
+use super::number_format::NumberFormat;
+use super::row::Kind::{Flag, Shown, Text};
+use super::row::{Day, Memo, Moment, Row, by_row_with};
+use super::template::{Template, Unreadable};
 use crate::error::{ErrorKind, SqlError};
 use crate::types::SqlType;
 
 pub(super) fn functions() -> Vec<Function> {
-    vec![Function::new(
-        "to_timestamp",
-        |types| match types {
-            [text, format] if is_text(text) && is_text(format) => Ok(vec![DataType::Utf8View; 2]),
-            [text, format, DataType::Boolean] if is_text(text) && is_text(format) => {
-                Ok(vec![DataType::Utf8View, DataType::Utf8View, DataType::Boolean])
+    type Formats = (Memo<Template>, Memo<NumberFormat>);
+    vec![
+        by_row_with("to_timestamp", &[Text, Text], &[Flag], |formats: &mut Memo<Template>, row| {
+            Ok(Some(Moment(read(formats, row)?)))
+        })
+        .returning(|_| Some(SqlType::TimestampTz)),
+        by_row_with("to_date", &[Text, Text], &[Flag], |formats: &mut Memo<Template>, row| {
+            Ok(Some(Day(read(formats, row)?.div_euclid(DAY) as i32)))
+        }),
+        by_row_with("to_char", &[Shown, Text], &[], |formats: &mut Formats, row| {
+            let format = row.text(1);
+            match row.sql_type(0) {
+                Some(number) if number.is_numeric() || number == SqlType::Super => {
+                    let format = formats.1.get(&[format], || Ok(NumberFormat::compile(format)))?;
+                    Ok(Some(format.write(row.text(0))))
+                }
+                _ => {
+                    let template = formats.0.get(&[format], || Ok(Template::compile(format)))?;
+                    Ok(Some(template.write(date_time(row.whole(0))?)))
+                }
             }
-            types => no_match("to_timestamp", types),
-        },
-        |_| Ok(SqlType::TimestampTz.field_ref("to_timestamp")),
-        to_timestamp,
-    )]
+        }),
+    ]
 }
 
-fn to_timestamp(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
-    let Some(format) = constant_text(args, 1) else {
-        return Err(SqlError::unsupported("the format of TO_TIMESTAMP must be a constant").into_engine());
-    };
-    let template = Template::compile(format);
-    map_first(args, |texts| read_all(texts.as_string_view(), &template, format))
-}
-
-fn read_all(texts: &StringViewArray, template: &Template, format: &str) -> Result<ArrayRef> {
-    let mut times = TimestampMicrosecondBuilder::with_capacity(texts.len());
-    for text in texts {
-        match text {
-            None => times.append_null(),
-            Some(text) => {
-                let time = template.read(text).map_err(|_| {
-                    let message = format!("value '{text}' does not match the format '{format}' of TO_TIMESTAMP");
-                    SqlError::new(ErrorKind::InvalidDatetimeFormat, message).into_engine()
-                })?;
-                times.append_value(time.and_utc().timestamp_micros());
-            }
+/// Reads the first argument by the format that is the second, strictly if the third says so.
+fn read(formats: &mut Memo<Template>, row: &Row<'_>) -> Result<i64> {
+    let (text, format) = (row.text(0), row.text(1));
+    let template = formats.get(&[format], || Ok(Template::compile(format)))?;
+    let time = template.read(text, row.flag(2)).map_err(|error| match error {
+        Unreadable::Mismatch => {
+            let message = format!("value '{text}' does not match the format '{format}'");
+            SqlError::new(ErrorKind::InvalidDatetimeFormat, message)
         }
-    }
-    Ok(Arc::new(times.finish().with_timezone("UTC")))
+        Unreadable::OutOfRange(message) => SqlError::new(ErrorKind::DatetimeFieldOverflow, message),
+        Unreadable::WriteOnly => SqlError::unsupported(format!("the format '{format}' can only be written, not read")),
+    })?;
+    Ok(micros_of(time))
 }

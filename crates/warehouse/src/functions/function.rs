@@ -1,42 +1,94 @@
 //! A scalar function as a row of a table: what it takes, what it returns, how it runs.
 
+use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::cast::cast;
+use crate::error::{ErrorKind, SqlError};
+use crate::types::SqlType;
+
+/// The types that arguments are converted to, or why they cannot be.
+type Arguments = dyn Fn(&[DataType]) -> Result<Vec<DataType>> + Send + Sync;
+/// The type of the result.
+type Returns = dyn Fn(&ReturnFieldArgs<'_>) -> Result<FieldRef> + Send + Sync;
+type Run = dyn Fn(&ScalarFunctionArgs) -> Result<ColumnarValue> + Send + Sync;
+
 /// A scalar function.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Function {
     pub(crate) name: &'static str,
-    pub(crate) aliases: Vec<String>,
+    aliases: Vec<String>,
     signature: Signature,
-    /// The types that the arguments are converted to, or why they cannot be.
-    arguments: fn(&[DataType]) -> Result<Vec<DataType>>,
-    /// The type of the result.
-    returns: fn(&ReturnFieldArgs<'_>) -> Result<FieldRef>,
-    run: fn(&ScalarFunctionArgs) -> Result<ColumnarValue>,
+    takes_super: bool,
+    arguments: Arc<Arguments>,
+    returns: Arc<Returns>,
+    run: Arc<Run>,
 }
 
 impl Function {
     pub(crate) fn new(
         name: &'static str,
-        arguments: fn(&[DataType]) -> Result<Vec<DataType>>,
-        returns: fn(&ReturnFieldArgs<'_>) -> Result<FieldRef>,
-        run: fn(&ScalarFunctionArgs) -> Result<ColumnarValue>,
+        arguments: impl Fn(&[DataType]) -> Result<Vec<DataType>> + Send + Sync + 'static,
+        returns: impl Fn(&ReturnFieldArgs<'_>) -> Result<FieldRef> + Send + Sync + 'static,
+        run: impl Fn(&ScalarFunctionArgs) -> Result<ColumnarValue> + Send + Sync + 'static,
     ) -> Self {
         let signature = Signature::user_defined(Volatility::Immutable);
-        Self { name, aliases: Vec::new(), signature, arguments, returns, run }
+        let (arguments, returns, run) = (Arc::new(arguments), Arc::new(returns), Arc::new(run));
+        Self { name, aliases: Vec::new(), signature, takes_super: false, arguments, returns, run }
     }
 
     /// The same under further names.
     pub(crate) fn also(mut self, aliases: &[&str]) -> Self {
         self.aliases = aliases.iter().map(|&alias| alias.to_owned()).collect();
         self
+    }
+
+    /// The same for SUPER values as they are kept, as JSON. Other functions get what they say.
+    pub(super) fn of_super(mut self) -> Self {
+        self.takes_super = true;
+        self
+    }
+
+    /// The same with a SUPER result where an argument is SUPER (Redshift: the static type stays SUPER).
+    pub(super) fn dynamic(self) -> Self {
+        self.returning(|arguments| arguments.contains(&SqlType::Super).then_some(SqlType::Super))
+    }
+
+    /// The same with its results converted to the type that is `told` for the types of its arguments, if one is.
+    pub(super) fn returning(mut self, told: fn(&[SqlType]) -> Option<SqlType>) -> Self {
+        let (name, returns, run) = (self.name, self.returns, self.run);
+        let told = move |fields: &[FieldRef]| {
+            let arguments: Vec<SqlType> = fields.iter().map(|field| SqlType::of(field)).collect();
+            told(&arguments)
+        };
+        self.returns = Arc::new(move |args: &ReturnFieldArgs<'_>| match told(args.arg_fields) {
+            Some(to) => Ok(to.field_ref(name)),
+            None => returns(args),
+        });
+        self.run = Arc::new(move |args: &ScalarFunctionArgs| match told(&args.arg_fields) {
+            Some(to) => map_value(&run(args)?, |values| cast(values, SqlType::of_arrow(values.data_type()), to)),
+            None => run(args),
+        });
+        self
+    }
+}
+
+/// Whether a function takes SUPER values as they are kept.
+pub(crate) fn takes_super(function: &ScalarUDF) -> bool {
+    function.inner().downcast_ref::<Function>().is_some_and(|function| function.takes_super)
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Function").field(&self.name).finish()
     }
 }
 
@@ -89,7 +141,15 @@ pub(super) fn map_first(
     args: &ScalarFunctionArgs,
     kernel: impl FnOnce(&ArrayRef) -> Result<ArrayRef>,
 ) -> Result<ColumnarValue> {
-    match &args.args[0] {
+    map_value(&args.args[0], kernel)
+}
+
+/// Runs a kernel over an array or one value, and gives back the same kind.
+pub(super) fn map_value(
+    value: &ColumnarValue,
+    kernel: impl FnOnce(&ArrayRef) -> Result<ArrayRef>,
+) -> Result<ColumnarValue> {
+    match value {
         ColumnarValue::Array(array) => Ok(ColumnarValue::Array(kernel(array)?)),
         ColumnarValue::Scalar(value) => {
             let result = kernel(&value.to_array()?)?;
@@ -114,9 +174,9 @@ pub(super) fn constant_flag(args: &ScalarFunctionArgs, place: usize) -> bool {
 /// The error for arguments of the wrong number or types.
 pub(super) fn no_match<T>(name: &str, arguments: &[DataType]) -> Result<T> {
     let types: Vec<String> =
-        arguments.iter().map(|argument| crate::types::SqlType::of_arrow(argument).to_string()).collect();
+        arguments.iter().map(|argument| SqlType::of_arrow(argument).to_string()).collect();
     let message = format!("function {name}({}) does not exist", types.join(", "));
-    Err(crate::error::SqlError::new(crate::error::ErrorKind::UndefinedFunction, message).into_engine())
+    Err(SqlError::new(ErrorKind::UndefinedFunction, message).into_engine())
 }
 
 /// Whether an argument is text, or null of no type.

@@ -1,19 +1,21 @@
 //! JSON functions: JSON_EXTRACT_PATH_TEXT, JSON_PARSE, CAN_JSON_PARSE, JSON_SERIALIZE, JSON_TYPEOF,
-//! IS_VALID_JSON, JSON_ARRAY_LENGTH.
+//! IS_VALID_JSON, JSON_SIZE.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, Int64Builder, StringViewArray, StringViewBuilder,
+    Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, StringViewArray, StringViewBuilder,
 };
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF};
 use memchr::{memchr_iter, memchr2};
-use sonic_rs::{JsonContainerTrait, JsonType, JsonValueTrait};
+use sonic_rs::{JsonType, JsonValueTrait};
 
 use super::function::{Function, constant_flag, constant_text, is_bytes, is_text, map_first, no_match};
 use super::path::{Form, JsonPath, extract, invalid_json};
+use super::row::Kind::Document;
+use super::row::by_row;
 use super::super_value::Step;
 use crate::types::{MAX_VARCHAR, SqlType};
 
@@ -25,7 +27,7 @@ pub(crate) const JSON_TYPEOF: &str = "json_typeof";
 pub(crate) const IS_VALID_JSON: &str = "is_valid_json";
 
 pub(super) fn functions() -> Vec<Function> {
-    vec![
+    let functions = [
         Function::new(
             EXTRACT_PATH_TEXT,
             path_text_arguments,
@@ -52,18 +54,10 @@ pub(super) fn functions() -> Vec<Function> {
             |args| Ok(args.args[0].clone()),
         ),
         typeof_function(),
-        Function::new(
-            "json_array_length",
-            |types| match types {
-                [json] if is_text(json) => Ok(vec![DataType::Utf8View]),
-                [json, DataType::Boolean] if is_text(json) => Ok(vec![DataType::Utf8View, DataType::Boolean]),
-                types => no_match("json_array_length", types),
-            },
-            |_| Ok(Arc::new(Field::new("json_array_length", DataType::Int64, true))),
-            |args| map_first(args, |json| array_length(json.as_string_view(), constant_flag(args, 1))),
-        )
-        .also(&["get_array_length"]),
-    ]
+        by_row("json_size", &[Document], &[], |row| Ok(Some(row.text(0).len() as i64))),
+        by_row("json_serialize_to_varbyte", &[Document], &[], |row| Ok(Some(row.text(0).as_bytes().to_vec()))),
+    ];
+    functions.map(Function::of_super).into()
 }
 
 /// JSON_TYPEOF of a SUPER value.
@@ -72,12 +66,13 @@ pub(crate) fn json_typeof(value: Expr) -> Expr {
 }
 
 fn typeof_function() -> Function {
-    Function::new(
+    let function = Function::new(
         JSON_TYPEOF,
         |types| one_text(JSON_TYPEOF, types),
         |_| Ok(SqlType::Varchar(MAX_VARCHAR).field_ref(JSON_TYPEOF)),
         |args| map_first(args, |json| Ok(Arc::new(type_of(json.as_string_view())))),
-    )
+    );
+    function.of_super()
 }
 
 /// JSON_PARSE of what CAN_JSON_PARSE has taken.
@@ -87,7 +82,7 @@ pub(crate) fn parse_known_json() -> Function {
 
 fn parser(name: &'static str, run: fn(&ScalarFunctionArgs) -> Result<ColumnarValue>) -> Function {
     let arguments = |types: &[DataType]| text_or_bytes(JSON_PARSE, types);
-    Function::new(name, arguments, |_| Ok(SqlType::Super.field_ref(JSON_PARSE)), run)
+    Function::new(name, arguments, |_| Ok(SqlType::Super.field_ref(JSON_PARSE)), run).of_super()
 }
 
 fn one_text(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
@@ -205,22 +200,8 @@ fn type_of(json: &StringViewArray) -> StringViewArray {
     json.iter().map(|value| value.and_then(name)).collect()
 }
 
-fn array_length(json: &StringViewArray, null_if_invalid: bool) -> Result<ArrayRef> {
-    let mut lengths = Int64Builder::with_capacity(json.len());
-    for value in json {
-        let length =
-            value.map(|value| sonic_rs::from_str::<sonic_rs::Value>(value).ok()?.as_array().map(|array| array.len()));
-        match (value, length.flatten()) {
-            (_, Some(length)) => lengths.append_value(length as i64),
-            (Some(value), None) if !null_if_invalid => return Err(invalid_json(value)),
-            _ => lengths.append_null(),
-        }
-    }
-    Ok(Arc::new(lengths.finish()))
-}
-
 /// Whether text is one JSON value.
-fn is_json(text: &str) -> bool {
+pub(super) fn is_json(text: &str) -> bool {
     sonic_rs::from_str::<sonic_rs::LazyValue<'_>>(text).is_ok()
 }
 

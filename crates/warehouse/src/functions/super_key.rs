@@ -32,7 +32,7 @@ pub(crate) fn super_key(value: Expr) -> Expr {
         |_| Ok(Arc::new(Field::new(SUPER_KEY, DataType::Binary, true))),
         |args| map_first(args, keys),
     );
-    ScalarUDF::from(function).call(vec![value])
+    ScalarUDF::from(function.of_super()).call(vec![value])
 }
 
 /// The same key in hexadecimal digits, which are in the same order: windows are ordered by texts, not by bytes.
@@ -52,7 +52,7 @@ pub(crate) fn super_key_text(value: Expr) -> Expr {
             })
         },
     );
-    ScalarUDF::from(function).call(vec![value])
+    ScalarUDF::from(function.of_super()).call(vec![value])
 }
 
 fn keys(documents: &ArrayRef) -> Result<ArrayRef> {
@@ -69,6 +69,15 @@ fn keys(documents: &ArrayRef) -> Result<ArrayRef> {
         }
     }
     Ok(Arc::new(keys.finish()))
+}
+
+/// The key of one value; that of null is less than any other.
+pub(super) fn key(document: &str) -> Vec<u8> {
+    let mut key = Vec::new();
+    if document != "null" {
+        write_key(document, &mut key);
+    }
+    key
 }
 
 fn write_key(document: &str, key: &mut Vec<u8>) {
@@ -121,12 +130,6 @@ fn write_number(number: &str, key: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn key(document: &str) -> Vec<u8> {
-        let mut key = Vec::new();
-        write_key(document, &mut key);
-        key
-    }
 
     #[test]
     fn keys_are_in_the_order_of_the_values() {

@@ -8,7 +8,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Query, Statement, VisitMut, VisitorMut};
 
-use super::rewrite::{has_no_arguments, spell_out_casts, spell_out_paths, time_value};
+use super::rewrite::{has_no_arguments, spell_out, spell_out_paths, time_value};
 use crate::error::{Result, SqlError};
 use crate::sql::{is_call, name_outputs};
 
@@ -29,7 +29,7 @@ pub(crate) async fn plan_definition(planner: &SessionState, mut query: Query, no
         let message = format!("a materialized view cannot call {name}, which depends on who asks");
         return Err(SqlError::unsupported(message));
     }
-    spell_out_casts(&mut query);
+    spell_out(&mut query);
     let statement = EngineStatement::Statement(Box::new(Statement::Query(Box::new(query))));
     let plan = planner.statement_to_plan(statement).await?;
     let plan = analyzed(planner, plan)?;

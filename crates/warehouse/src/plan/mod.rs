@@ -14,8 +14,10 @@ mod operators;
 mod overflow;
 mod rewrite;
 mod sums;
+mod super_arithmetic;
 mod super_compare;
 mod super_planner;
+mod syntax;
 mod type_planner;
 
 pub(crate) use catalog::{DATABASE, Purpose, StatementCatalog};

@@ -3,9 +3,7 @@
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable};
-use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use crate::error::SqlError;
 use crate::functions::cast_to;
 use crate::types::SqlType;
 
@@ -14,10 +12,6 @@ pub(super) struct RedshiftOperators;
 
 impl ExprPlanner for RedshiftOperators {
     fn plan_binary_op(&self, mut expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
-        if expr.op == BinaryOperator::BitwiseXor {
-            // Redshift: the power; the engine would take it for the exclusive or.
-            return Err(SqlError::unsupported("the operator ^ is not supported").into_engine());
-        }
         let types = (type_of(&expr.left, schema)?, type_of(&expr.right, schema)?);
         for (side, other) in [(&mut expr.left, types.1), (&mut expr.right, types.0)] {
             let data_type = side.get_type(schema)?;

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{
     TimezoneInfo, Value, VisitMut, VisitorMut,
 };
 
+use super::syntax::SpellOutSyntax;
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::functions::CAST_AS;
 use crate::sql::{alias_parts, is_call, name_outputs};
@@ -32,7 +33,7 @@ pub(crate) fn prepare_query(query: &mut Query, values: &SessionValues) {
     name_outputs(query);
     // Never breaks off.
     let _ = query.visit(&mut Prepare { values });
-    spell_out_casts(query);
+    spell_out(query);
 }
 
 /// Writes PartiQL paths (`payload.items[0].price`) as the field accesses that the planner knows.
@@ -47,7 +48,14 @@ impl VisitorMut for SpellOutPaths {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::JsonAccess { value, path } = expr {
+        if let Expr::CompoundFieldAccess { access_chain, .. } = expr {
+            // Of what a function gives.
+            for access in access_chain {
+                if let AccessExpr::Dot(Expr::Identifier(key)) = access {
+                    *access = AccessExpr::Dot(text(&key.value));
+                }
+            }
+        } else if let Expr::JsonAccess { value, path } = expr {
             let access = |element: JsonPathElem| match element {
                 JsonPathElem::Dot { key, .. } => AccessExpr::Dot(text(&key)),
                 JsonPathElem::Bracket { key } | JsonPathElem::ColonBracket { key } => {
@@ -62,10 +70,12 @@ impl VisitorMut for SpellOutPaths {
     }
 }
 
-/// Writes casts as calls of a function of ours. Comes after the outputs were named, which are called like what is cast.
-pub(super) fn spell_out_casts(query: &mut Query) {
-    // Neither breaks off.
+/// Writes casts and Redshift's own syntax as calls of functions of ours. Comes after the outputs were named, which are called like
+/// what is written.
+pub(super) fn spell_out(query: &mut Query) {
+    // None breaks off.
     let _ = query.visit(&mut IntegersInSums);
+    let _ = query.visit(&mut SpellOutSyntax);
     let _ = query.visit(&mut SpellOutCasts);
 }
 
@@ -185,7 +195,7 @@ pub(super) fn time_value(name: &str, now: i64) -> Option<Expr> {
 }
 
 /// The plain arguments of a call.
-fn arguments_of(function: &mut Function) -> impl Iterator<Item = &mut Expr> {
+pub(super) fn arguments_of(function: &mut Function) -> impl Iterator<Item = &mut Expr> {
     let arguments = match &mut function.args {
         FunctionArguments::List(list) => list.args.as_mut_slice(),
         FunctionArguments::None | FunctionArguments::Subquery(_) => &mut [],
@@ -342,7 +352,7 @@ impl VisitorMut for Bind<'_> {
     }
 }
 
-fn text(value: &str) -> Expr {
+pub(super) fn text(value: &str) -> Expr {
     Expr::Value(Value::SingleQuotedString(value.to_owned()).with_empty_span())
 }
 
@@ -357,11 +367,11 @@ fn time(micros: i64, with_zone: bool) -> Expr {
     cast(text(&time.format("%Y-%m-%d %H:%M:%S%.6f").to_string()), DataType::Timestamp(None, zone))
 }
 
-fn cast(expr: Expr, data_type: DataType) -> Expr {
+pub(super) fn cast(expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
-fn call<const N: usize>(name: &str, arguments: [Expr; N]) -> Expr {
+pub(super) fn call<const N: usize>(name: &str, arguments: [Expr; N]) -> Expr {
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
         uses_odbc_syntax: false,

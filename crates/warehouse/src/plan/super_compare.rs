@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use super::named::rewrite_named;
+use super::super_arithmetic::{arithmetic, negative};
 use crate::error::SqlError;
 use crate::functions::{KNOWN_SUPER, cast_to, json_typeof, known_super, super_key, super_key_text, takes_super};
 use crate::types::{MAX_VARCHAR, SqlType};
@@ -48,14 +49,14 @@ fn is_moment(sql_type: SqlType) -> bool {
     matches!(sql_type, SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::TimestampTz)
 }
 
-fn as_super(value: &Expr, sql_type: SqlType) -> Expr {
+pub(super) fn as_super(value: &Expr, sql_type: SqlType) -> Expr {
     match sql_type {
         SqlType::Super => value.clone(),
         _ => cast_to(value.clone(), SqlType::Super),
     }
 }
 
-fn type_of(expr: &Expr, schema: &DFSchema) -> Option<SqlType> {
+pub(super) fn type_of(expr: &Expr, schema: &DFSchema) -> Option<SqlType> {
     let (_, field) = expr.to_field(schema).ok()?;
     Some(SqlType::of(&field))
 }
@@ -110,6 +111,10 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         {
             compare(&left, op, &right, schema)?.unwrap_or_else(|| binary_expr(*left, op, *right))
         }
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if (is_super(&left) || is_super(&right)) && is_arithmetic(op) => {
+            arithmetic(&left, op, &right, schema).unwrap_or_else(|| binary_expr(*left, op, *right))
+        }
+        Expr::Negative(value) if is_super(&value) => negative(&value),
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right })
             if is_super(&left) || is_super(&right) =>
         {
@@ -185,6 +190,11 @@ fn is_comparison(op: Operator) -> bool {
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
 }
 
+fn is_arithmetic(op: Operator) -> bool {
+    use Operator::{Divide, Minus, Modulo, Multiply, Plus};
+    matches!(op, Plus | Minus | Multiply | Divide | Modulo)
+}
+
 /// A call of a function with SUPER values among its arguments. The engine's own take texts: they get what a string says, not its JSON.
 fn of_super(mut call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let is_known = |value: &Expr| matches!(value, Expr::ScalarFunction(call) if call.name() == KNOWN_SUPER);
@@ -202,7 +212,7 @@ fn of_super(mut call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<E
         ("nvl2", [value, one, other]) => {
             rewrite(when(value.clone().is_not_null(), one.clone()).otherwise(other.clone())?, schema)?.data
         }
-        (name, _) if takes_super(name) => return Ok(Transformed::no(Expr::ScalarFunction(call))),
+        _ if takes_super(&call.func) => return Ok(Transformed::no(Expr::ScalarFunction(call))),
         (_, values) => {
             values.iter_mut().for_each(|value| *value = as_text(std::mem::take(value), schema));
             Expr::ScalarFunction(call)

@@ -6,6 +6,7 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+use super::super_arithmetic::arithmetic;
 use super::super_compare::compare;
 use crate::functions::{Step, navigate};
 use crate::types::SqlType;
@@ -22,10 +23,18 @@ impl ExprPlanner for SuperNavigation {
             BinaryOperator::LtEq => Operator::LtEq,
             BinaryOperator::Gt => Operator::Gt,
             BinaryOperator::GtEq => Operator::GtEq,
+            BinaryOperator::Plus => Operator::Plus,
+            BinaryOperator::Minus => Operator::Minus,
+            BinaryOperator::Multiply => Operator::Multiply,
+            BinaryOperator::Divide => Operator::Divide,
+            BinaryOperator::Modulo => Operator::Modulo,
             _ => return Ok(PlannerResult::Original(expr)),
         };
-        let compared = compare(&expr.left, op, &expr.right, schema)?;
-        Ok(compared.map_or(PlannerResult::Original(expr), PlannerResult::Planned))
+        let planned = match arithmetic(&expr.left, op, &expr.right, schema) {
+            Some(computed) => Some(computed),
+            None => compare(&expr.left, op, &expr.right, schema)?,
+        };
+        Ok(planned.map_or(PlannerResult::Original(expr), PlannerResult::Planned))
     }
 
     fn plan_compound_identifier(

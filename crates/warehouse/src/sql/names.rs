@@ -75,6 +75,9 @@ fn figure(expr: &Expr) -> Option<String> {
                 "dateadd" => "date_add".into(),
                 "datediff" => "date_diff".into(),
                 "date_part" => "pgdate_part".into(),
+                "decode" => "case".into(),
+                "log" => "dlog10".into(),
+                "nvl" => "coalesce".into(),
                 _ => name,
             })
         }
@@ -83,7 +86,7 @@ fn figure(expr: &Expr) -> Option<String> {
         }
         Expr::Case { .. } => Some("case".into()),
         Expr::Nested(expr) | Expr::Collate { expr, .. } => figure(expr),
-        Expr::Extract { .. } => Some("pgdate_part".into()),
+        Expr::Extract { .. } => Some("date_part".into()),
         Expr::Substring { .. } => Some("substring".into()),
         Expr::Trim { .. } => Some("btrim".into()),
         Expr::Position { .. } => Some("position".into()),
