@@ -13,15 +13,15 @@ FILES = sorted((pathlib.Path(__file__).parent.parent / "sql").glob("*.slt"))
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory):
+def warehouse(tmp_path_factory):
     server = Server(tmp_path_factory.mktemp("sql") / "data").start()
-    yield Lab(server).endpoint()
+    yield Lab(server).prepare()
     assert server.stop() == 0
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_statements_give_what_their_file_says(endpoint, file):
-    with psycopg.connect(**endpoint, autocommit=True) as connection:
+def test_statements_give_what_their_file_says(warehouse, file):
+    with warehouse.connect() as connection:
         wrong = [message for record in records(file) if (message := run(connection.pgconn, *record))]
     assert not wrong, "\n" + "\n\n".join(wrong)
 

@@ -20,7 +20,7 @@ use pgwire::messages::data::DataRow;
 use pgwire::types::ToSqlText;
 use pgwire::types::format::FormatOptions as WireOptions;
 use postgres_types::{IsNull, Kind, ToSql};
-use tidemill_warehouse::{SqlType, shown_name};
+use tidemill_warehouse::{SqlType, interval_text, shown_name};
 
 /// Days and microseconds from 1970 to 2000, where PostgreSQL counts from.
 const EPOCH_DAYS: i32 = 10_957;
@@ -102,8 +102,7 @@ pub fn text(sql_type: SqlType, values: &ArrayRef, row: usize) -> String {
         SqlType::Char(length) => format!("{:<width$}", values.as_string_view().value(row), width = length as usize),
         SqlType::Varchar(_) | SqlType::Super | SqlType::Name => values.as_string_view().value(row).to_owned(),
         SqlType::Interval => {
-            let interval = values.as_primitive::<IntervalMonthDayNanoType>().value(row);
-            interval_text(interval.months, interval.days, interval.nanoseconds)
+            interval_text(values.as_primitive::<IntervalMonthDayNanoType>().value(row))
         }
         _ => ArrayFormatter::try_new(values, &FormatOptions::default())
             .map(|format| format.value(row).to_string())
@@ -138,30 +137,6 @@ fn timestamp_text(micros: i64) -> String {
     let time = DateTime::from_timestamp_micros(micros).unwrap_or_default();
     let text = time.format("%Y-%m-%d %H:%M:%S%.6f").to_string();
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// `1 year 2 mons 3 days 04:05:06.7`: what is zero is left out, and what is positive after something negative has its sign. Whole
-/// days of the time count as days, as they do in a difference of timestamps.
-fn interval_text(months: i32, days: i32, nanos: i64) -> String {
-    const DAY: i64 = 86_400_000_000;
-    let micros = nanos / 1000;
-    let (days, time) = (i64::from(days) + micros / DAY, micros % DAY);
-    let (mut parts, mut after_negative) = (Vec::new(), false);
-    for (count, unit) in [(i64::from(months / 12), "year"), (i64::from(months % 12), "mon"), (days, "day")] {
-        if count != 0 {
-            let sign = if after_negative && count > 0 { "+" } else { "" };
-            parts.push(format!("{sign}{count} {unit}{}", if count == 1 { "" } else { "s" }));
-            after_negative = count < 0;
-        }
-    }
-    if time != 0 || parts.is_empty() {
-        let sign = if time < 0 { "-" } else { if after_negative { "+" } else { "" } };
-        let time = time.unsigned_abs();
-        let seconds = time / 1_000_000;
-        let fraction = format!("{:02}.{:06}", seconds % 60, time % 1_000_000);
-        parts.push(format!("{sign}{:02}:{:02}:{}", seconds / 3600, seconds / 60 % 60, trimmed(&fraction)));
-    }
-    parts.join(" ")
 }
 
 fn binary(sql_type: SqlType, values: &ArrayRef, row: usize) -> Vec<u8> {
@@ -267,10 +242,6 @@ mod tests {
         assert_eq!(float_text(1e20, 15), "1e+20");
         assert_eq!(float_text(123.0, 15), "123");
         assert_eq!(timestamp_text(1_700_000_000_120_000), "2023-11-14 22:13:20.12");
-        assert_eq!(interval_text(14, -3, 3_723_500_000_000), "1 year 2 mons -3 days +01:02:03.5");
-        assert_eq!(interval_text(0, 0, -176_400_000_000_000), "-2 days -01:00:00");
-        assert_eq!(interval_text(0, 1, 0), "1 day");
-        assert_eq!(interval_text(0, 0, 0), "00:00:00");
     }
 
     #[test]

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, Decimal128Array, Float64Array};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, FieldRef, Float64Type, Int64Type};
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::logical_expr::udaf_default_return_field;
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Expr, ScalarUDF, Signature, Volatility,
 };
 
 use super::Function;
 use super::function::no_match;
+use super::sum::of_super;
 use crate::types::SqlType;
 
 /// AVG as a query writes it: it tells what it gives (Redshift: the average of integers is a BIGINT, of DECIMAL a DECIMAL of the
@@ -41,8 +43,16 @@ impl AggregateUDFImpl for Avg {
             kept if kept.is_signed_integer() || kept.is_decimal() => kept.clone(),
             integer if integer.is_integer() || integer.is_null() => DataType::Int64,
             float if float.is_floating() => DataType::Float64,
+            text if text.is_string() => DataType::Utf8View,
             _ => return no_match("avg", arguments),
         }])
+    }
+
+    fn return_field(&self, arguments: &[FieldRef]) -> Result<FieldRef> {
+        match of_super(self.name(), arguments)? {
+            Some(field) => Ok(field),
+            None => udaf_default_return_field(self, arguments),
+        }
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {

@@ -1,13 +1,16 @@
 //! VARBYTE and its texts: FROM_VARBYTE, TO_VARBYTE, FROM_HEX, TO_HEX.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryViewArray, BinaryViewBuilder, StringViewArray};
+use datafusion::arrow::array::{ArrayRef, AsArray, BinaryViewArray, StringViewArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
 use super::function::{Function, constant_text, is_bytes, is_text, map_first, no_match};
+use super::row::Kind::{Text, WholeOrBytes};
+use super::row::by_row;
 use crate::error::{ErrorKind, SqlError};
 use crate::types::{MAX_VARBYTE, MAX_VARCHAR, SqlType};
 
@@ -16,7 +19,7 @@ pub(super) fn functions() -> Vec<Function> {
         Function::new(
             "from_varbyte",
             |types| match types {
-                [bytes, format] if is_bytes(bytes) && is_text(format) => {
+                [bytes, format] if (is_bytes(bytes) || is_text(bytes)) && is_text(format) => {
                     Ok(vec![DataType::BinaryView, DataType::Utf8View])
                 }
                 types => no_match("from_varbyte", types),
@@ -33,24 +36,13 @@ pub(super) fn functions() -> Vec<Function> {
             |_| Ok(SqlType::Varbyte(MAX_VARBYTE).field_ref("to_varbyte")),
             to_varbyte,
         ),
-        Function::new(
-            "to_hex",
-            |types| match types {
-                [bytes] if is_bytes(bytes) => Ok(vec![DataType::BinaryView]),
-                types => no_match("to_hex", types),
-            },
-            |_| Ok(SqlType::Varchar(MAX_VARCHAR).field_ref("to_hex")),
-            |args| map_first(args, |bytes| Ok(encode(bytes.as_binary_view(), tidemill_clock::hex))),
-        ),
-        Function::new(
-            "from_hex",
-            |types| match types {
-                [text] if is_text(text) => Ok(vec![DataType::Utf8View]),
-                types => no_match("from_hex", types),
-            },
-            |_| Ok(SqlType::Varbyte(MAX_VARBYTE).field_ref("from_hex")),
-            |args| map_first(args, |text| decode(text.as_string_view(), from_hex)),
-        ),
+        by_row("to_hex", &[WholeOrBytes], &[], |row| {
+            Ok(Some(match row.sql_type(0) {
+                Some(number) if number.is_numeric() => format!("{:x}", row.whole(0)),
+                _ => tidemill_clock::hex(row.bytes(0)),
+            }))
+        }),
+        by_row("from_hex", &[Text], &[], |row| decoded(row.text(0), from_hex).map(Some)),
     ]
 }
 
@@ -101,23 +93,23 @@ fn encode(bytes: &BinaryViewArray, encode: impl Fn(&[u8]) -> String) -> ArrayRef
     Arc::new(bytes.iter().map(|value| value.map(&encode)).collect::<StringViewArray>())
 }
 
-fn decode(text: &StringViewArray, decode: impl Fn(&str) -> Option<Vec<u8>>) -> Result<ArrayRef> {
-    let mut bytes = BinaryViewBuilder::with_capacity(text.len());
-    for value in text {
-        match value.map(|value| decode(value).ok_or_else(|| invalid(format!("'{value}' cannot be read as VARBYTE")))) {
-            Some(decoded) => bytes.append_value(decoded?),
-            None => bytes.append_null(),
-        }
-    }
-    Ok(Arc::new(bytes.finish()))
+fn decode(texts: &StringViewArray, decode: fn(&str) -> Option<Vec<u8>>) -> Result<ArrayRef> {
+    let decoded = texts.iter().map(|text| text.map(|text| decoded(text, decode)).transpose());
+    Ok(Arc::new(decoded.collect::<Result<BinaryViewArray>>()?))
+}
+
+fn decoded(text: &str, decode: fn(&str) -> Option<Vec<u8>>) -> Result<Vec<u8>> {
+    decode(text).ok_or_else(|| invalid(format!("'{text}' cannot be read as VARBYTE")))
 }
 
 fn to_bits(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:08b}")).collect()
 }
 
+/// A zero is missing in front of an odd number of digits.
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    chunks(text, 2)?.map(|digits| u8::from_str_radix(digits, 16).ok()).collect()
+    let even = if text.len().is_multiple_of(2) { Cow::Borrowed(text) } else { Cow::Owned(format!("0{text}")) };
+    chunks(&even, 2)?.map(|digits| u8::from_str_radix(digits, 16).ok()).collect()
 }
 
 fn from_bits(text: &str) -> Option<Vec<u8>> {

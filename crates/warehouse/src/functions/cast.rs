@@ -5,12 +5,12 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryViewArray, Decimal128Array, Decimal128Builder, PrimitiveArray,
-    StringViewArray, StringViewBuilder,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryViewArray, BooleanArray, Decimal128Array, Decimal128Builder, Int64Array,
+    PrimitiveArray, StringViewArray, StringViewBuilder,
 };
 use datafusion::arrow::compute::kernels::cast_utils::Parser;
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, FieldRef, Int16Type, Int32Type, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Date32Type, FieldRef, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType};
 use datafusion::arrow::util::display::FormatOptions;
 use datafusion::common::{Result, internal_err, plan_err};
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -18,7 +18,10 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::date_text;
 use super::function::map_first;
+use super::integer_bytes;
+use super::interval::interval_text;
 use super::super_number::float_text;
 use crate::error::{ErrorKind, SqlError};
 use crate::types::SqlType;
@@ -51,21 +54,6 @@ pub(crate) fn written_cast(call: &ScalarFunction) -> Option<(&Expr, SqlType)> {
         [value, Expr::Literal(to, _)] if call.name() == CAST_AS => Some((value, SqlType::parse(to.try_as_str()??)?)),
         _ => None,
     }
-}
-
-/// Converts values that are stored into a column: what does not fit is an error, except blanks at the end.
-pub(crate) fn assign(values: &ArrayRef, from: SqlType, to: SqlType) -> Result<ArrayRef> {
-    let (SqlType::Varchar(length) | SqlType::Char(length)) = to else { return cast(values, from, to) };
-    if from == SqlType::Super {
-        return cast(values, from, to);
-    }
-    let text = as_text(values, from)?;
-    let too_long = |text: &&str| text.trim_end_matches(' ').len() > length as usize;
-    if text.iter().flatten().any(|text| too_long(&text)) {
-        let message = format!("value too long for type {to}");
-        return Err(SqlError::new(ErrorKind::StringDataRightTruncation, message).into_engine());
-    }
-    Ok(cut(&text, length as usize))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -156,6 +144,10 @@ pub(super) fn cast(values: &ArrayRef, from: SqlType, to: SqlType) -> Result<Arra
             text_to_decimal(&as_text(values, from)?, precision, scale)
         }
         (SqlType::Varchar(_) | SqlType::Char(_), to) => from_text(&as_text(values, from)?, to),
+        (SqlType::SmallInt | SqlType::Integer | SqlType::BigInt, SqlType::Varbyte(_)) => integer_bytes::to_bytes(values),
+        (SqlType::Varbyte(_), SqlType::SmallInt | SqlType::Integer | SqlType::BigInt) => {
+            integer_bytes::from_bytes(values.as_binary_view(), to)
+        }
         (SqlType::Varbyte(_), SqlType::Varbyte(length)) => Ok(cut_bytes(values, length as usize)?),
         (from, to) if from.is_numeric() && to.is_numeric() => number_to_number(values, from, to),
         (_, to) => convert(values, &to.arrow()),
@@ -187,10 +179,15 @@ fn convert(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     Ok(cast_with_options(values, to, &options)?)
 }
 
-fn as_text(values: &ArrayRef, from: SqlType) -> Result<StringViewArray> {
+pub(super) fn as_text(values: &ArrayRef, from: SqlType) -> Result<StringViewArray> {
     if from == SqlType::Boolean {
         let texts = values.as_boolean().iter().map(|value| value.map(|value| if value { "true" } else { "false" }));
         return Ok(texts.collect());
+    }
+    if let SqlType::Interval = from {
+        let spans = convert(values, &SqlType::Interval.arrow())?;
+        let spans = spans.as_primitive::<IntervalMonthDayNanoType>().iter();
+        return Ok(spans.map(|span| span.map(interval_text)).collect());
     }
     if values.data_type().is_binary() {
         let bytes = convert(values, &DataType::BinaryView)?;
@@ -206,7 +203,7 @@ fn as_text(values: &ArrayRef, from: SqlType) -> Result<StringViewArray> {
 
 /// Cuts texts to `length` bytes, at a character's end (Redshift: an explicit cast truncates silently).
 /// Nothing is copied: a shorter text is another view on the same bytes.
-fn cut(texts: &StringViewArray, length: usize) -> ArrayRef {
+pub(super) fn cut(texts: &StringViewArray, length: usize) -> ArrayRef {
     if texts.lengths().all(|bytes| bytes as usize <= length) {
         return Arc::new(texts.clone());
     }
@@ -325,43 +322,54 @@ fn from_text(texts: &StringViewArray, to: SqlType) -> Result<ArrayRef> {
     match to {
         SqlType::Varbyte(_) => return Ok(Arc::new(texts.clone().to_binary_view())),
         SqlType::Boolean => return booleans(&trimmed),
+        // The engine takes times without colons for something else.
+        SqlType::Time => return moments(&trimmed, to),
         _ => {}
     }
+    // Redshift: a TIMESTAMP does not look at a zone; the engine does.
+    if to == SqlType::Timestamp && trimmed.iter().flatten().any(has_zone) {
+        return moments(&trimmed, to);
+    }
     let source: ArrayRef = Arc::new(trimmed);
-    let converted = convert(&source, &to.arrow()).or_else(|error| match to {
-        SqlType::Timestamp | SqlType::TimestampTz => convert(&with_seconds(source.as_string_view()), &to.arrow()),
-        _ => Err(error),
-    });
-    converted.map_err(|_| {
-        let options = CastOptions { safe: true, format_options: FormatOptions::default() };
-        let converted = cast_with_options(&source, &to.arrow(), &options).ok();
-        let bad = (0..source.len())
-            .find(|&row| source.is_valid(row) && converted.as_ref().is_none_or(|array| array.is_null(row)));
-        let text = bad.map(|row| source.as_string_view().value(row)).unwrap_or_default();
-        bad_text(text, to).into_engine()
-    })
+    match convert(&source, &to.arrow()) {
+        Err(_) if matches!(to, SqlType::Date | SqlType::Timestamp | SqlType::TimestampTz) => {
+            moments(source.as_string_view(), to)
+        }
+        converted => converted.map_err(|_| bad_text(first_bad(&source, to), to).into_engine()),
+    }
 }
 
-/// Times of the day that end with the minutes, which the engine does not know, with seconds.
-fn with_seconds(texts: &StringViewArray) -> ArrayRef {
-    let whole = |text: &str| match text.as_bytes() {
-        [.., b' ' | b'T', _, _, b':', _, _] => format!("{text}:00"),
-        _ => text.to_owned(),
-    };
-    Arc::new(texts.iter().map(|text| text.map(whole)).collect::<StringViewArray>())
+/// Whether something is behind a date and a time that is none of their digits.
+fn has_zone(text: &str) -> bool {
+    let behind_date = text.as_bytes().get(11..).unwrap_or_default();
+    behind_date.iter().any(|byte| matches!(byte, b'+' | b'-')) || behind_date.iter().any(u8::is_ascii_alphabetic)
+}
+
+/// The first text that cannot be converted.
+fn first_bad(source: &ArrayRef, to: SqlType) -> &str {
+    let options = CastOptions { safe: true, format_options: FormatOptions::default() };
+    let converted = cast_with_options(source, &to.arrow(), &options).ok();
+    let is_bad = |row: &usize| source.is_valid(*row) && converted.as_ref().is_none_or(|array| array.is_null(*row));
+    (0..source.len()).find(is_bad).map(|row| source.as_string_view().value(row)).unwrap_or_default()
+}
+
+/// Texts that say moments in one of Redshift's other ways.
+fn moments(texts: &StringViewArray, to: SqlType) -> Result<ArrayRef> {
+    let moments = texts.iter().map(|text| text.map(|text| date_text::read(text, to)).transpose());
+    let moments = moments.collect::<Result<Int64Array, SqlError>>()?;
+    match to {
+        SqlType::Date => Ok(Arc::new(moments.unary::<_, Date32Type>(|day| day as i32))),
+        to => convert(&(Arc::new(moments) as ArrayRef), &to.arrow()),
+    }
 }
 
 fn bad_text(text: &str, to: SqlType) -> SqlError {
-    let kind = match to {
-        SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::TimestampTz => ErrorKind::InvalidDatetimeFormat,
-        _ => ErrorKind::InvalidTextRepresentation,
-    };
     let message = match to {
         SqlType::SmallInt => format!("invalid input syntax for type smallint: \"{text}\""),
         SqlType::Integer => format!("invalid input syntax for integer: \"{text}\""),
         to => format!("invalid input syntax for type {to}: \"{text}\""),
     };
-    SqlError::new(kind, message)
+    SqlError::new(ErrorKind::InvalidTextRepresentation, message)
 }
 
 fn booleans(texts: &StringViewArray) -> Result<ArrayRef> {
@@ -371,7 +379,7 @@ fn booleans(texts: &StringViewArray) -> Result<ArrayRef> {
         _ => Err(bad_text(text, SqlType::Boolean).into_engine()),
     };
     let values = texts.iter().map(|text| text.map(read).transpose());
-    Ok(Arc::new(values.collect::<Result<datafusion::arrow::array::BooleanArray>>()?))
+    Ok(Arc::new(values.collect::<Result<BooleanArray>>()?))
 }
 
 /// SUPER to a scalar: a string without its quotes; an object, an array or a value that does not fit gives NULL
@@ -387,10 +395,21 @@ pub(super) fn from_super(documents: &StringViewArray, to: SqlType) -> Result<Arr
         SqlType::SmallInt => Ok(integers::<Int16Type>(documents)),
         SqlType::Integer => Ok(integers::<Int32Type>(documents)),
         SqlType::BigInt => Ok(integers::<Int64Type>(documents)),
+        SqlType::Boolean => Ok(Arc::new(documents.iter().map(|json| json.and_then(truth)).collect::<BooleanArray>())),
         to => {
             let options = CastOptions { safe: true, format_options: FormatOptions::default() };
             Ok(cast_with_options(&texts().collect::<StringViewArray>(), &to.arrow(), &options)?)
         }
+    }
+}
+
+/// The truth value that a SUPER value is; of numbers, integers are one.
+fn truth(json: &str) -> Option<bool> {
+    match scalar_text(json)?.as_ref() {
+        "true" => Some(true),
+        "false" => Some(false),
+        number if !json.starts_with('"') => number.parse::<i64>().ok().map(|number| number != 0),
+        _ => None,
     }
 }
 

@@ -70,7 +70,13 @@ impl ScalarUDFImpl for Coalesce {
     }
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
-        self.inner.coerce_types(arguments)
+        // Redshift: texts are taken for values of the type that the others have.
+        let (texts, others): (Vec<_>, Vec<_>) = arguments.iter().cloned().partition(DataType::is_string);
+        if texts.is_empty() || others.iter().all(DataType::is_null) {
+            return self.inner.coerce_types(arguments);
+        }
+        let common = self.inner.coerce_types(&others)?.swap_remove(0);
+        Ok(vec![common; arguments.len()])
     }
 
     fn conditional_arguments<'a>(&self, args: &'a [Expr]) -> Option<(Vec<&'a Expr>, Vec<&'a Expr>)> {

@@ -1,6 +1,7 @@
 //! The parts of a date or time, by all names that Redshift knows.
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
+use datafusion::arrow::datatypes::IntervalMonthDayNano;
 
 use crate::error::{ErrorKind, Result, SqlError};
 
@@ -12,7 +13,7 @@ pub(super) const DAY: i64 = 24 * HOUR;
 
 /// A part of a date or time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DatePart {
+pub(crate) enum DatePart {
     Millennium,
     Century,
     Decade,
@@ -60,7 +61,7 @@ const NAMES: [(DatePart, &[&str]); 17] = [
 
 impl DatePart {
     /// Reads a name.
-    pub(super) fn parse(name: &str) -> Result<Self> {
+    pub(crate) fn parse(name: &str) -> Result<Self> {
         let lower = name.trim().to_ascii_lowercase();
         let found = NAMES.iter().find(|(_, names)| names.contains(&lower.as_str()));
         found.map(|(part, _)| *part).ok_or_else(|| {
@@ -70,7 +71,7 @@ impl DatePart {
     }
 
     /// Its length in microseconds, where that is always the same.
-    fn length(self) -> Option<i64> {
+    pub(crate) fn length(self) -> Option<i64> {
         Some(match self {
             Self::Week => 7 * DAY,
             Self::Day | Self::DayOfWeek | Self::DayOfYear => DAY,
@@ -146,14 +147,13 @@ impl DatePart {
         }
     }
 
-    /// Its value in `micros`, a fraction of seconds included (Redshift: DATE_PART).
+    /// Its value in `micros`, with what is behind its point (Redshift: DATE_PART).
     pub(super) fn value(self, micros: i64) -> Result<f64> {
-        let time = date_time(micros)?;
-        let second = f64::from(time.second()) + f64::from(time.nanosecond() / 1_000) / 1e6;
+        let fraction = micros.rem_euclid(SECOND);
         Ok(match self {
-            Self::Second => second,
-            Self::Millisecond => (second * 1e6).round() / 1e3,
-            Self::Microsecond => (second * 1e6).round(),
+            Self::Second => micros.rem_euclid(MINUTE) as f64 / 1e6,
+            Self::Millisecond => fraction as f64 / 1e3,
+            Self::Microsecond => fraction as f64,
             Self::Epoch => micros as f64 / 1e6,
             other => other.whole_value(micros)? as f64,
         })
@@ -181,6 +181,35 @@ impl DatePart {
             // All are kept in UTC.
             Self::Timezone => 0,
         })
+    }
+
+    /// Its value in a span of time, with what is behind its point.
+    pub(super) fn of_span(self, span: IntervalMonthDayNano) -> Result<f64> {
+        let (months, days, micros) = (i64::from(span.months), i64::from(span.days), span.nanoseconds / 1_000);
+        // Whole days of the time count as days.
+        let (days, micros) = (days + micros / DAY, micros % DAY);
+        let whole = match self {
+            Self::Millennium => months / 12_000,
+            Self::Century => months / 1_200,
+            Self::Decade => months / 120,
+            Self::Year => months / 12,
+            Self::Quarter => months % 12 / 3 + 1,
+            Self::Month => months % 12,
+            Self::Week => days / 7,
+            Self::Day => days,
+            Self::Hour => micros / HOUR,
+            Self::Minute => micros % HOUR / MINUTE,
+            Self::Second => return Ok((micros % MINUTE) as f64 / 1e6),
+            Self::Millisecond => return Ok((micros % SECOND) as f64 / 1e3),
+            Self::Microsecond => micros % SECOND,
+            // PostgreSQL: years of 365.25 days, months of 30.
+            Self::Epoch => {
+                let days_of_months = (months / 12) as f64 * 365.25 + (months % 12 * 30) as f64;
+                return Ok((days_of_months + days as f64) * 86_400.0 + micros as f64 / 1e6);
+            }
+            Self::DayOfWeek | Self::DayOfYear | Self::Timezone => return Err(self.unsupported()),
+        };
+        Ok(whole as f64)
     }
 
     fn unsupported(self) -> SqlError {

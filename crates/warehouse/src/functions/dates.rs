@@ -7,28 +7,29 @@ use datafusion::common::Result;
 
 use super::date_part::{DAY, DatePart, add_months, date_time, micros_of, out_of_range};
 use super::function::Function;
-use super::row::Kind::{Moment as AMoment, Text, Whole};
-use super::row::{Day, Memo, Moment, Row, by_row, by_row_with};
+use super::row::Kind::{Instant, Moment as AMoment, MomentOrSpan, Span, Text, Whole};
+use super::row::{Day, Kind, Memo, Moment, Row, by_row, by_row_with};
 use crate::error::{ErrorKind, SqlError};
 use crate::types::SqlType;
 
 /// The name of EXTRACT in a plan.
 pub(crate) const EXTRACT: &str = "extract";
 
-/// Comparisons of two moments, which differ in the types that they are documented for.
-const COMPARISONS: [&str; 8] = [
-    "date_cmp",
-    "date_cmp_timestamp",
-    "date_cmp_timestamptz",
-    "timestamp_cmp",
-    "timestamp_cmp_date",
-    "timestamp_cmp_timestamptz",
-    "timestamptz_cmp",
-    "timestamptz_cmp_timestamp",
+/// Comparisons of two moments, which differ in what they take texts for.
+const COMPARISONS: [(&str, &[Kind]); 9] = [
+    ("date_cmp", &[AMoment, AMoment]),
+    ("date_cmp_timestamp", &[AMoment, AMoment]),
+    ("date_cmp_timestamptz", &[AMoment, Instant]),
+    ("timestamp_cmp", &[AMoment, AMoment]),
+    ("timestamp_cmp_date", &[AMoment, AMoment]),
+    ("timestamp_cmp_timestamptz", &[AMoment, Instant]),
+    ("timestamptz_cmp", &[Instant, Instant]),
+    ("timestamptz_cmp_date", &[Instant, AMoment]),
+    ("timestamptz_cmp_timestamp", &[Instant, AMoment]),
 ];
 
 pub(super) fn functions() -> Vec<Function> {
-    let comparisons = COMPARISONS.map(|name| by_row(name, &[AMoment, AMoment], &[], compare));
+    let comparisons = COMPARISONS.map(|(name, kinds)| by_row(name, kinds, &[], compare));
     let functions = [
         by_row_with("dateadd", &[Text, Whole, AMoment], &[], |parts: &mut Memo<DatePart>, row| {
             Ok(Some(Moment(part(parts, row)?.add(row.whole(1), row.whole(2))?)))
@@ -40,18 +41,31 @@ pub(super) fn functions() -> Vec<Function> {
             Ok(Some(part.count(row.whole(2))? - part.count(row.whole(1))?))
         })
         .also(&["date_diff"]),
-        by_row_with("date_part", &[Text, AMoment], &[], |parts: &mut Memo<DatePart>, row| {
-            Ok(Some(part(parts, row)?.value(row.whole(1))?))
+        by_row_with("date_part", &[Text, MomentOrSpan], &[], |parts: &mut Memo<DatePart>, row| {
+            let part = part(parts, row)?;
+            Ok(Some(row.span(1).map_or_else(|| part.value(row.whole(1)), |span| part.of_span(span))?))
         })
         .also(&["pgdate_part"]),
-        by_row_with(EXTRACT, &[Text, AMoment], &[], |parts: &mut Memo<DatePart>, row| {
-            Ok(Some(part(parts, row)?.whole_value(row.whole(1))?))
+        by_row_with(EXTRACT, &[Text, MomentOrSpan], &[], |parts: &mut Memo<DatePart>, row| {
+            let part = part(parts, row)?;
+            Ok(Some(match row.span(1) {
+                Some(span) => part.of_span(span)?.trunc() as i64,
+                None => part.whole_value(row.whole(1))?,
+            }))
         })
-        .returning(|types| Some(if types[1] == SqlType::TimestampTz { SqlType::Double } else { SqlType::Integer })),
+        .returning(|types| match types[1] {
+            SqlType::TimestampTz => Some(SqlType::Double),
+            SqlType::Interval => None,
+            _ => Some(SqlType::Integer),
+        }),
         by_row_with("date_trunc", &[Text, AMoment], &[], |parts: &mut Memo<DatePart>, row| {
             Ok(Some(Moment(part(parts, row)?.start(row.whole(1))?)))
         })
         .returning(|types| kept(types[1])),
+        by_row("interval_cmp", &[Span, Span], &[], |row| {
+            let length = |place| row.span(place).map_or(Ok(0.0), |span| DatePart::Epoch.of_span(span));
+            Ok(Some(length(0)?.total_cmp(&length(1)?) as i32))
+        }),
         by_row("date_part_year", &[AMoment], &[], |row| Ok(Some(date_time(row.whole(0))?.year()))),
         by_row("add_months", &[AMoment, Whole], &[], |row| {
             let (moment, moved) = (row.whole(0), add_months(row.whole(0), row.whole(1))?);
@@ -109,20 +123,19 @@ fn last_day(micros: i64) -> Result<i64> {
     Ok(micros + i64::from(last_day_of_month(day) - day.day()) * DAY)
 }
 
-/// Reads the name of a day, which may be shortened to as little as its first two letters.
 fn weekday(name: &str) -> Result<Weekday> {
-    const DAYS: [(&str, Weekday); 7] = [
-        ("sunday", Weekday::Sun),
-        ("monday", Weekday::Mon),
-        ("tuesday", Weekday::Tue),
-        ("wednesday", Weekday::Wed),
-        ("thursday", Weekday::Thu),
-        ("friday", Weekday::Fri),
-        ("saturday", Weekday::Sat),
+    const DAYS: [(Weekday, &[&str]); 7] = [
+        (Weekday::Sun, &["su", "sun", "sunday"]),
+        (Weekday::Mon, &["m", "mo", "mon", "monday"]),
+        (Weekday::Tue, &["tu", "tue", "tues", "tuesday"]),
+        (Weekday::Wed, &["w", "we", "wed", "wednesday"]),
+        (Weekday::Thu, &["th", "thu", "thurs", "thursday"]),
+        (Weekday::Fri, &["f", "fr", "fri", "friday"]),
+        (Weekday::Sat, &["sa", "sat", "saturday"]),
     ];
     let lower = name.trim().to_ascii_lowercase();
-    let found = DAYS.iter().find(|(day, _)| lower.len() >= 2 && day.starts_with(&lower));
-    found.map(|(_, day)| *day).ok_or_else(|| {
+    let found = DAYS.iter().find(|(_, names)| names.contains(&lower.as_str()));
+    found.map(|(day, _)| *day).ok_or_else(|| {
         SqlError::new(ErrorKind::InvalidParameterValue, format!("\"{name}\" is not a day of the week")).into_engine()
     })
 }

@@ -23,7 +23,10 @@ pub(super) fn functions() -> Vec<Function> {
         "octet_length",
         |types| bytes_or_text("octet_length", types),
         |_| Ok(Arc::new(Field::new("octet_length", DataType::Int32, true))),
-        |args| map_first(args, |values| Ok(octet_length(values))),
+        |args| {
+            let is_char = matches!(SqlType::of(&args.arg_fields[0]), SqlType::Char(_));
+            map_first(args, |values| Ok(if is_char { trimmed_length(values) } else { octet_length(values) }))
+        },
     );
     vec![length.also(&["length", "char_length", "character_length", "textlen"]), octets]
 }
@@ -43,6 +46,12 @@ fn length(values: &ArrayRef, is_char: bool) -> ArrayRef {
         counted.chars().count() as i32
     };
     Arc::new(text.iter().map(|text| text.map(characters)).collect::<Int32Array>())
+}
+
+/// Bytes of a CHAR, whose characters have one each.
+fn trimmed_length(values: &ArrayRef) -> ArrayRef {
+    let texts = values.as_string_view().iter();
+    Arc::new(texts.map(|text| text.map(|text| text.trim_end_matches(' ').len() as i32)).collect::<Int32Array>())
 }
 
 fn octet_length(values: &ArrayRef) -> ArrayRef {

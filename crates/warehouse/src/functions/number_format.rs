@@ -304,7 +304,7 @@ fn roman(mut number: u32) -> String {
 /// TO_NUMBER. The format says how many digits the result has.
 pub(super) fn functions() -> Vec<Function> {
     let arguments = |types: &[DataType]| match types {
-        [text, format] if is_text(text) && is_text(format) => Ok(vec![DataType::Utf8View; 2]),
+        [text, format] if is_text(text) && is_text(format) => Ok(vec![DataType::Utf8View, format.clone()]),
         types => no_match("to_number", types),
     };
     let returns = |args: &ReturnFieldArgs<'_>| {

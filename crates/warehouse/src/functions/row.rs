@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array,
-    StringViewArray, TimestampMicrosecondArray,
+    IntervalMonthDayNanoArray, StringViewArray, TimestampMicrosecondArray,
 };
 use datafusion::arrow::datatypes::{
-    DataType, Float64Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType,
+    DataType, Float64Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType,
 };
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
@@ -26,9 +26,16 @@ pub(super) enum Kind {
     /// A number of any type, as a DOUBLE PRECISION.
     Number,
     Flag,
+    /// A VARBYTE, or a text as the bytes of its characters.
     Bytes,
     /// A DATE, TIMESTAMP or TIMESTAMPTZ, or a text that says one: microseconds since the epoch. A TIME: microseconds since midnight.
     Moment,
+    /// The same, but that a text says a TIMESTAMPTZ.
+    Instant,
+    WholeOrBytes,
+    /// An interval, or the difference of two moments.
+    Span,
+    MomentOrSpan,
     /// A number, as a text, or a moment.
     Shown,
     /// A value of any scalar type, as SUPER.
@@ -48,8 +55,14 @@ impl Kind {
             Self::Whole => (argument.is_integer() || is_text(argument), DataType::Int64),
             Self::Number => (argument.is_numeric() || is_text(argument), DataType::Float64),
             Self::Flag => (argument.is_null() || argument == &DataType::Boolean, DataType::Boolean),
-            Self::Bytes => (argument.is_null() || argument.is_binary(), DataType::BinaryView),
+            Self::Bytes => (is_text(argument) || argument.is_binary(), DataType::BinaryView),
             Self::Moment => (is_moment || is_text(argument), moment(SqlType::of_arrow(argument)).arrow()),
+            Self::Instant => return Self::Moment.accept(argument),
+            Self::Span => (is_span(argument) || argument.is_null(), SqlType::Interval.arrow()),
+            Self::MomentOrSpan if is_span(argument) => (true, SqlType::Interval.arrow()),
+            Self::MomentOrSpan => return Self::Moment.accept(argument),
+            Self::WholeOrBytes if argument.is_integer() => (true, DataType::Int64),
+            Self::WholeOrBytes => return Self::Bytes.accept(argument),
             Self::Shown if argument.is_numeric() => return Some(argument.clone()),
             Self::Shown => (is_moment || is_text(argument), moment(SqlType::of_arrow(argument)).arrow()),
             Self::Super => return Some(argument.clone()),
@@ -73,6 +86,15 @@ impl Kind {
             Self::Flag => Column::Flag(cast_to(SqlType::Boolean)?.as_boolean().clone()),
             Self::Bytes => Column::Bytes(cast_to(SqlType::Varbyte(u32::MAX))?.as_binary_view().clone()),
             Self::Moment => Column::Whole(micros(&cast_to(moment(from))?)),
+            Self::Instant if from.arrow().is_string() => Column::Whole(micros(&cast_to(SqlType::TimestampTz)?)),
+            Self::Instant => return Self::Moment.column(given, from),
+            Self::MomentOrSpan if from != SqlType::Interval => return Self::Moment.column(given, from),
+            Self::Span | Self::MomentOrSpan => {
+                let spans = cast_to(SqlType::Interval)?;
+                Column::Span(spans.as_primitive::<IntervalMonthDayNanoType>().clone())
+            }
+            Self::WholeOrBytes if from.is_numeric() => return Self::Whole.column(given, from),
+            Self::WholeOrBytes => return Self::Bytes.column(given, from),
             Self::Shown if from.is_numeric() || from == SqlType::Super => return Self::Text.column(given, from),
             Self::Shown => return Self::Moment.column(given, from),
             Self::Document if from == SqlType::Super => Column::Text(values.as_string_view().clone()),
@@ -105,6 +127,7 @@ enum Column {
     Number(Float64Array),
     Flag(BooleanArray),
     Bytes(BinaryViewArray),
+    Span(IntervalMonthDayNanoArray),
 }
 
 impl Column {
@@ -115,6 +138,7 @@ impl Column {
             Self::Number(values) => values.is_null(row),
             Self::Flag(values) => values.is_null(row),
             Self::Bytes(values) => values.is_null(row),
+            Self::Span(values) => values.is_null(row),
         }
     }
 }
@@ -186,12 +210,24 @@ impl<'c> Row<'c> {
         }
     }
 
+    pub(super) fn span(&self, place: usize) -> Option<IntervalMonthDayNano> {
+        match self.at(place) {
+            Some((Column::Span(values), row)) => Some(values.value(row)),
+            _ => None,
+        }
+    }
+
     pub(super) fn bytes(&self, place: usize) -> &'c [u8] {
         match self.at(place) {
             Some((Column::Bytes(values), row)) => values.value(row),
             _ => &[],
         }
     }
+}
+
+/// Whether an argument is an interval.
+fn is_span(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Interval(_) | DataType::Duration(_))
 }
 
 /// A value that a function gives back.

@@ -9,6 +9,9 @@ use super::row::Kind::{Bytes, Text, Whole};
 use super::row::{Row, by_row};
 use crate::error::{ErrorKind, SqlError};
 
+/// The name of the function that writes the pattern of a LIKE with ESCAPE.
+pub(crate) const LIKE_PATTERN: &str = "like_pattern";
+
 pub(super) fn functions() -> Vec<Function> {
     vec![
         by_row("chr", &[Whole], &[], |row| Ok(ascii(row.whole(0)).map(String::from))),
@@ -27,8 +30,29 @@ pub(super) fn functions() -> Vec<Function> {
             Ok(Some(one.bytes().zip(other.bytes()).filter(is_same).count() as i32 + i32::from(both_are_empty)))
         }),
         by_row("bttext_pattern_cmp", &[Text, Text], &[], compare).also(&["bpcharcmp"]),
+        by_row(LIKE_PATTERN, &[Text, Text], &[], |row| like_pattern(row.text(0), row.text(1)).map(Some)),
         by_row("getbit", &[Bytes, Whole], &[], getbit),
     ]
+}
+
+/// A pattern of LIKE with another escape character, written with the backslash.
+fn like_pattern(pattern: &str, escape: &str) -> Result<String> {
+    let mut escapes = escape.chars();
+    let (escape, None) = (escapes.next(), escapes.next()) else {
+        return Err(invalid("an escape string must be one character".into()));
+    };
+    let (mut written, mut letters) = (String::with_capacity(pattern.len()), pattern.chars());
+    while let Some(letter) = letters.next() {
+        match letter {
+            escaping if Some(escaping) == escape => {
+                written.push('\\');
+                written.extend(letters.next());
+            }
+            '\\' => written.push_str("\\\\"),
+            other => written.push(other),
+        }
+    }
+    Ok(written)
 }
 
 fn characters(text: &str) -> usize {

@@ -4,10 +4,12 @@
 //! null     NULL
 //! boolean  1, 0 or 1
 //! number   2, then 0, 1 or 2 by its sign, the exponent and the digits, all but leading and trailing zeros; inverted if negative
-//! string   3, the string itself
-//! array    4, its text
-//! object   5, its text
+//! string   3, the string itself, but for blanks at its end
+//! array    4, then 1 and the key of each element, then 0
+//! object   5, then 1, the name and the key of each attribute in the order of the names, then 0
 //! ```
+//!
+//! Of what is in arrays and objects, a byte 0 is written as 0 and 255, and 0 and 0 are behind it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -86,18 +88,42 @@ fn write_key(document: &str, key: &mut Vec<u8>) {
         Some(b'f') => key.extend([1, 0]),
         Some(b'"') => {
             key.push(3);
-            key.extend(scalar_text(document).unwrap_or(Cow::Borrowed(document)).as_bytes());
+            let text = scalar_text(document).unwrap_or(Cow::Borrowed(document));
+            key.extend(text.trim_end_matches(' ').as_bytes());
         }
         Some(b'[') => {
             key.push(4);
-            key.extend(document.as_bytes());
+            for element in sonic_rs::to_array_iter(document).flatten() {
+                key.push(1);
+                write_inner(&self::key(element.as_raw_str()), key);
+            }
+            key.push(0);
         }
         Some(b'{') => {
             key.push(5);
-            key.extend(document.as_bytes());
+            let attributes = sonic_rs::to_object_iter(document).flatten();
+            let mut attributes: Vec<_> = attributes.map(|(name, value)| (name, self::key(value.as_raw_str()))).collect();
+            attributes.sort();
+            for (name, value) in attributes {
+                key.push(1);
+                write_inner(name.as_bytes(), key);
+                write_inner(&value, key);
+            }
+            key.push(0);
         }
         _ => write_number(document, key),
     }
+}
+
+/// Bytes that end where no other ones go on.
+fn write_inner(bytes: &[u8], key: &mut Vec<u8>) {
+    for byte in bytes {
+        key.push(*byte);
+        if *byte == 0 {
+            key.push(u8::MAX);
+        }
+    }
+    key.extend([0, 0]);
 }
 
 fn write_number(number: &str, key: &mut Vec<u8>) {
@@ -164,8 +190,15 @@ mod tests {
             "\"a\"",
             "\"a\\\"\"",
             "\"ab\"",
+            "[]",
+            "[null]",
             "[1]",
+            "[1,2]",
+            "[2]",
+            "{}",
             "{\"a\":1}",
+            "{\"a\":1,\"b\":1}",
+            "{\"b\":0}",
         ];
         for pair in ordered.windows(2) {
             assert!(key(pair[0]) < key(pair[1]), "{} is not below {}", pair[0], pair[1]);
@@ -180,5 +213,6 @@ mod tests {
             assert_eq!(key(same[0]), key(same[1]), "{same:?}");
         }
         assert_ne!(key("1"), key("\"1\""));
+        assert_eq!(key(r#"{"a":[1,"x  "],"b":2}"#), key(r#"{"b":2.0,"a":[1e0,"x"]}"#));
     }
 }

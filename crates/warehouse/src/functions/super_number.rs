@@ -145,7 +145,7 @@ pub(super) fn float_text(float: f64) -> String {
     }
 }
 
-fn compute(left: &str, op: &str, right: &str) -> Result<Option<String>> {
+pub(super) fn compute(left: &str, op: &str, right: &str) -> Result<Option<String>> {
     let (Some(left_number), Some(right_number)) = (Number::parse(left), Number::parse(right)) else {
         return Ok(if op == "+" { concatenated(left, right) } else { None });
     };

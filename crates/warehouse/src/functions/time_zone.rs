@@ -44,7 +44,7 @@ fn zone(zones: &mut Memo<Zone>, name: &str) -> Result<Zone> {
 
 /// A time zone.
 #[derive(Debug, Clone, Copy)]
-enum Zone {
+pub(super) enum Zone {
     /// One of the time zone database, with its seasons.
     Named(Tz),
     /// So many seconds ahead of UTC.
@@ -105,7 +105,7 @@ const ABBREVIATIONS: [(&str, i32); 48] = [
 ];
 
 impl Zone {
-    fn parse(name: &str) -> Option<Self> {
+    pub(super) fn parse(name: &str) -> Option<Self> {
         let name = name.trim();
         let abbreviation = ABBREVIATIONS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         let named = || TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(name));
@@ -115,20 +115,20 @@ impl Zone {
         }
     }
 
-    fn to_local(self, utc: i64) -> Result<i64> {
+    fn to_local(self, utc: i64) -> Result<i64, SqlError> {
         let offset = match self {
             Self::Named(zone) => zone.offset_from_utc_datetime(&date_time(utc)?).fix().local_minus_utc(),
             Self::Fixed(offset) => offset,
         };
-        Ok(utc.checked_add(i64::from(offset) * SECOND).ok_or_else(out_of_range)?)
+        utc.checked_add(i64::from(offset) * SECOND).ok_or_else(out_of_range)
     }
 
-    fn to_utc(self, local: i64) -> Result<i64> {
+    pub(super) fn to_utc(self, local: i64) -> Result<i64, SqlError> {
         let offset = match self {
             Self::Named(zone) => local_offset(zone, date_time(local)?),
             Self::Fixed(offset) => offset,
         };
-        Ok(local.checked_sub(i64::from(offset) * SECOND).ok_or_else(out_of_range)?)
+        local.checked_sub(i64::from(offset) * SECOND).ok_or_else(out_of_range)
     }
 }
 

@@ -138,7 +138,8 @@ fn is_safe(function: &str) -> bool {
     SAFE.contains(&function)
 }
 
-fn is_arithmetic(operator: Operator) -> bool {
+/// Whether an operator computes a number.
+pub(super) fn is_arithmetic(operator: Operator) -> bool {
     use Operator::{Divide, Minus, Modulo, Multiply, Plus};
     matches!(operator, Plus | Minus | Multiply | Divide | Modulo)
 }

@@ -1,4 +1,4 @@
-//! Arithmetic of integers fails where its result does not fit, instead of wrapping around.
+//! Arithmetic fails where its result does not fit, or something is divided by zero.
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -8,6 +8,7 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, lit};
 use datafusion::optimizer::AnalyzerRule;
 
+use super::guards::is_arithmetic;
 use super::named::rewrite_named;
 use crate::functions::checked_operator;
 
@@ -36,11 +37,13 @@ fn checked_expr(expr: Expr, input: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::Negative(value) => (None, Operator::Minus, &**value),
         _ => return Ok(Transformed::no(expr)),
     };
-    let Some(function) = checked_operator(op) else { return Ok(Transformed::no(expr)) };
+    if !is_arithmetic(op) {
+        return Ok(Transformed::no(expr));
+    }
     let right_type = right.get_type(input)?;
+    let Some(function) = checked_operator(op, &right_type) else { return Ok(Transformed::no(expr)) };
     let left = match left {
-        Some(left) if !left.get_type(input)?.is_integer() => return Ok(Transformed::no(expr)),
-        _ if !right_type.is_integer() => return Ok(Transformed::no(expr)),
+        Some(left) if left.get_type(input)? != right_type => return Ok(Transformed::no(expr)),
         Some(left) => left.clone(),
         None => lit(ScalarValue::new_zero(&right_type)?),
     };

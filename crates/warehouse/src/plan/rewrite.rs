@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::syntax::SpellOutSyntax;
 use crate::error::{ErrorKind, Result, SqlError};
-use crate::functions::CAST_AS;
+use crate::functions::{ASSIGN_AS, CAST_AS};
 use crate::sql::{alias_parts, is_call, name_outputs};
 use crate::types::SqlType;
 
@@ -88,7 +88,7 @@ impl VisitorMut for IntegersInSums {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Expr::Function(function) = expr
-            && is_named(&function.name, &["sum"])
+            && is_named(&function.name, &["sum", "fnv_hash"])
         {
             arguments_of(function).for_each(as_integer);
         }
@@ -111,6 +111,14 @@ impl VisitorMut for SpellOutCasts {
             *expr = call(CAST_AS, [(**value).clone(), text(&to.to_string())]);
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// A value that is assigned to a column. What a parameter is given as is told by the planner.
+pub(crate) fn assigned(value: Expr, sql_type: SqlType) -> Expr {
+    match is_parameter(&value) {
+        true => value,
+        false => call(ASSIGN_AS, [value, text(&sql_type.to_string())]),
     }
 }
 
@@ -356,7 +364,7 @@ pub(super) fn text(value: &str) -> Expr {
     Expr::Value(Value::SingleQuotedString(value.to_owned()).with_empty_span())
 }
 
-fn number(value: i64) -> Expr {
+pub(super) fn number(value: i64) -> Expr {
     Expr::Value(Value::Number(value.to_string(), false).with_empty_span())
 }
 

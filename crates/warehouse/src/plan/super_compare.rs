@@ -7,19 +7,21 @@ use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, Result, ScalarValue};
+use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, InSubquery, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, binary_expr, lit, when,
+    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, WindowFunctionDefinition, binary_expr, lit, when,
 };
 use datafusion::optimizer::AnalyzerRule;
 
+use super::guards::is_arithmetic;
 use super::named::rewrite_named;
 use super::super_arithmetic::{arithmetic, negative};
-use crate::error::SqlError;
-use crate::functions::{KNOWN_SUPER, cast_to, json_typeof, known_super, super_key, super_key_text, takes_super};
+use crate::functions::{
+    KNOWN_SUPER, NEGATIVE, cast_to, json_typeof, known_super, super_aggregate, super_key, super_key_text, takes_super,
+};
 use crate::types::{MAX_VARCHAR, SqlType};
 
 /// `left op right` where one of them is SUPER; none where neither is.
@@ -114,7 +116,10 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if (is_super(&left) || is_super(&right)) && is_arithmetic(op) => {
             arithmetic(&left, op, &right, schema).unwrap_or_else(|| binary_expr(*left, op, *right))
         }
-        Expr::Negative(value) if is_super(&value) => negative(&value),
+        Expr::ScalarFunction(mut call) if call.name() == NEGATIVE && call.args.len() == 1 => {
+            let value = call.args.swap_remove(0);
+            if is_super(&value) { negative(&value) } else { Expr::Negative(Box::new(value)) }
+        }
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right })
             if is_super(&left) || is_super(&right) =>
         {
@@ -171,28 +176,29 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
         Expr::ScalarFunction(call) if call.args.iter().any(is_super) => return of_super(call, schema),
         Expr::WindowFunction(mut window) => {
-            refuse(window.fun.name(), &window.params.args, schema)?;
+            if window.params.args.first().is_some_and(is_super)
+                && let Some(aggregate) = super_aggregate(window.fun.name())
+            {
+                window.fun = WindowFunctionDefinition::AggregateUDF(aggregate);
+            }
             for sort in window.params.order_by.iter_mut().filter(|sort| is_super(&sort.expr)) {
                 sort.expr = super_key_text(sort.expr.clone());
             }
             Expr::WindowFunction(window)
         }
-        Expr::AggregateFunction(call) => {
-            refuse(call.func.name(), &call.params.args, schema)?;
+        Expr::AggregateFunction(mut call) if call.params.args.first().is_some_and(is_super) => {
+            if let Some(aggregate) = super_aggregate(call.func.name()) {
+                call.func = aggregate;
+            }
             Expr::AggregateFunction(call)
         }
         other => return Ok(Transformed::no(other)),
     }))
 }
 
-fn is_comparison(op: Operator) -> bool {
+pub(super) fn is_comparison(op: Operator) -> bool {
     use Operator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
-}
-
-fn is_arithmetic(op: Operator) -> bool {
-    use Operator::{Divide, Minus, Modulo, Multiply, Plus};
-    matches!(op, Plus | Minus | Multiply | Divide | Modulo)
 }
 
 /// A call of a function with SUPER values among its arguments. The engine's own take texts: they get what a string says, not its JSON.
@@ -204,10 +210,6 @@ fn of_super(mut call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<E
         ("coalesce", values) => {
             values.iter_mut().for_each(|value| into_super(value, schema));
             Expr::ScalarFunction(call)
-        }
-        ("nullif", [value, other]) => {
-            let is_other = equal(value, other, schema)?;
-            rewrite(when(is_other, lit(ScalarValue::Null)).otherwise(value.clone())?, schema)?.data
         }
         ("nvl2", [value, one, other]) => {
             rewrite(when(value.clone().is_not_null(), one.clone()).otherwise(other.clone())?, schema)?.data
@@ -232,16 +234,5 @@ fn as_text(value: Expr, schema: &DFSchema) -> Expr {
 fn into_super(value: &mut Expr, schema: &DFSchema) {
     if !is_super(value, schema) {
         *value = cast_to(value.clone(), SqlType::Super);
-    }
-}
-
-/// Fails for an aggregate that would take SUPER for the text that it is kept as.
-fn refuse(function: &str, arguments: &[Expr], schema: &DFSchema) -> Result<()> {
-    let is_refused = matches!(function, "min" | "max" | "sum" | "avg");
-    match is_refused && arguments.first().is_some_and(|value| is_super(value, schema)) {
-        true => Err(SqlError::unsupported(format!("function {function}(super) is not supported"))
-            .with_hint("Cast the value to a number or a text first.")
-            .into_engine()),
-        false => Ok(()),
     }
 }

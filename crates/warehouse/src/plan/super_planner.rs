@@ -7,7 +7,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::super_arithmetic::arithmetic;
-use super::super_compare::compare;
+use super::super_compare::{compare, is_comparison};
 use crate::functions::{Step, navigate};
 use crate::types::SqlType;
 
@@ -30,9 +30,9 @@ impl ExprPlanner for SuperNavigation {
             BinaryOperator::Modulo => Operator::Modulo,
             _ => return Ok(PlannerResult::Original(expr)),
         };
-        let planned = match arithmetic(&expr.left, op, &expr.right, schema) {
-            Some(computed) => Some(computed),
-            None => compare(&expr.left, op, &expr.right, schema)?,
+        let planned = match is_comparison(op) {
+            true => compare(&expr.left, op, &expr.right, schema)?,
+            false => arithmetic(&expr.left, op, &expr.right, schema),
         };
         Ok(planned.map_or(PlannerResult::Original(expr), PlannerResult::Planned))
     }

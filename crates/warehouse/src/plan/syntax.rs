@@ -4,12 +4,13 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, UnaryOperator, Value,
-    VisitorMut,
+    BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, TimezoneInfo,
+    TrimWhereField, UnaryOperator, Value, VisitorMut,
 };
 
-use super::rewrite::{arguments_of, call, cast, text};
-use crate::functions::{EXTRACT, SIMILAR_TO, TIMEZONE};
+use super::interval::plain_interval;
+use super::rewrite::{arguments_of, call, cast, number, text};
+use crate::functions::{EXTRACT, LIKE_PATTERN, NEGATIVE, SIMILAR_TO, TIMEZONE};
 
 /// Takes the place of each such expression.
 pub(super) struct SpellOutSyntax;
@@ -59,6 +60,10 @@ fn of_function(function: &mut Function) -> Option<Expr> {
         () if is("concat") => |arguments| operation(arguments, BinaryOperator::StringConcat),
         () if is("mod") => |arguments| operation(arguments, BinaryOperator::Modulo),
         () if is("decode") => decode,
+        () if is("nullif") => nullif,
+        () if is("date") => |arguments| converted(arguments, DataType::Date),
+        () if is("timestamp") => |arguments| converted(arguments, DataType::Timestamp(None, TimezoneInfo::None)),
+        () if is("timestamptz") => |arguments| converted(arguments, DataType::Timestamp(None, TimezoneInfo::Tz)),
         () if is("convert_timezone") => |arguments| match arguments.as_slice() {
             [to, moment] => Some(call("convert_timezone", [text("UTC"), to.clone(), moment.clone()])),
             _ => None,
@@ -84,6 +89,12 @@ fn operation(arguments: &mut Vec<Expr>, op: BinaryOperator) -> Option<Expr> {
         .then(|| Expr::Nested(Box::new(Expr::BinaryOp { left: nested(left), op, right: nested(right) })))
 }
 
+/// The name of a type as a function.
+fn converted(arguments: &mut Vec<Expr>, data_type: DataType) -> Option<Expr> {
+    let value = arguments.pop()?;
+    arguments.is_empty().then(|| cast(value, data_type))
+}
+
 /// DECODE: a CASE in which NULL is equal to NULL. With two arguments it is another function.
 fn decode(arguments: &mut Vec<Expr>) -> Option<Expr> {
     if arguments.len() < 3 {
@@ -95,13 +106,29 @@ fn decode(arguments: &mut Vec<Expr>) -> Option<Expr> {
         condition: same(value.clone(), pair[0].clone()),
         result: pair[1].clone(),
     });
-    Some(Expr::Case {
+    Some(case(conditions.collect(), default))
+}
+
+/// NULLIF: the first argument with its type, NULL where it is equal to the second.
+fn nullif(arguments: &mut Vec<Expr>) -> Option<Expr> {
+    let [value, other] = arguments.as_slice() else { return None };
+    let equal = Expr::BinaryOp {
+        left: Box::new(Expr::Nested(Box::new(value.clone()))),
+        op: BinaryOperator::Eq,
+        right: Box::new(Expr::Nested(Box::new(other.clone()))),
+    };
+    let null = Expr::Value(Value::Null.with_empty_span());
+    Some(case(vec![CaseWhen { condition: equal, result: null }], Some(value.clone())))
+}
+
+fn case(conditions: Vec<CaseWhen>, otherwise: Option<Expr>) -> Expr {
+    Expr::Case {
         case_token: AttachedToken::empty(),
         end_token: AttachedToken::empty(),
         operand: None,
-        conditions: conditions.collect(),
-        else_result: default.map(Box::new),
-    })
+        conditions,
+        else_result: otherwise.map(Box::new),
+    }
 }
 
 fn same(value: Expr, search: Expr) -> Expr {
@@ -120,6 +147,33 @@ fn of_syntax(expr: &mut Expr) -> Option<Expr> {
         }
         Expr::AtTimeZone { timestamp, time_zone } => call(TIMEZONE, [(**time_zone).clone(), (**timestamp).clone()]),
         Expr::Convert { expr, data_type: Some(data_type), .. } => cast((**expr).clone(), data_type.clone()),
+        Expr::Position { expr, r#in } => call("strpos", [(**r#in).clone(), (**expr).clone()]),
+        Expr::Substring { expr, substring_from, substring_for, .. } => {
+            let start = substring_from.take().unwrap_or_else(|| Box::new(number(1)));
+            match substring_for.take() {
+                Some(length) => call("substr", [(**expr).clone(), *start, *length]),
+                None => call("substr", [(**expr).clone(), *start]),
+            }
+        }
+        Expr::Trim { trim_where, expr, trim_what, trim_characters } => {
+            let name = match trim_where {
+                Some(TrimWhereField::Leading) => "ltrim",
+                Some(TrimWhereField::Trailing) => "rtrim",
+                _ => "btrim",
+            };
+            let listed = trim_characters.take().and_then(|mut characters| characters.pop());
+            match trim_what.take().map(|what| *what).or(listed) {
+                Some(characters) => call(name, [(**expr).clone(), characters]),
+                None => call(name, [(**expr).clone()]),
+            }
+        }
+        Expr::Interval(interval) => plain_interval(interval)?,
+        Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
+            // The engine knows the backslash only.
+            let escape = Expr::Value(escape_char.take()?);
+            **pattern = call(LIKE_PATTERN, [(**pattern).clone(), escape]);
+            return None;
+        }
         Expr::SimilarTo { negated, expr, pattern, escape_char } => {
             let (value, pattern) = ((**expr).clone(), (**pattern).clone());
             let is_similar = match escape_char {
@@ -137,6 +191,10 @@ fn of_syntax(expr: &mut Expr) -> Option<Expr> {
         Expr::UnaryOp { op: UnaryOperator::PGAbs, expr } => call("abs", [(**expr).clone()]),
         Expr::UnaryOp { op: UnaryOperator::PGSquareRoot, expr } => call("sqrt", [(**expr).clone()]),
         Expr::UnaryOp { op: UnaryOperator::PGCubeRoot, expr } => call("cbrt", [(**expr).clone()]),
+        Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr } => call("bitwise_not", [(**expr).clone()]),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } if !matches!(**expr, Expr::Value(_)) => {
+            call(NEGATIVE, [(**expr).clone()])
+        }
         _ => return None,
     })
 }

@@ -4,10 +4,11 @@ use std::any::TypeId;
 use std::iter::Peekable;
 use std::str::Chars;
 
-use datafusion::sql::sqlparser::ast::ColumnOption;
-use datafusion::sql::sqlparser::dialect::{Dialect, RedshiftSqlDialect};
+use datafusion::sql::sqlparser::ast::{ColumnOption, Expr, UnaryOperator};
+use datafusion::sql::sqlparser::dialect::{Dialect, Precedence, RedshiftSqlDialect};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::Token;
 
 /// Redshift's SQL.
 #[derive(Debug, Default)]
@@ -55,6 +56,10 @@ impl Dialect for RedshiftDialect {
         true
     }
 
+    fn allow_extract_custom(&self) -> bool {
+        true
+    }
+
     fn allow_extract_single_quotes(&self) -> bool {
         true
     }
@@ -90,6 +95,19 @@ impl Dialect for RedshiftDialect {
     /// Aggregates may filter, as PostgreSQL's do; Redshift has no other use for the word.
     fn supports_filter_during_aggregation(&self) -> bool {
         true
+    }
+
+    /// The operators `@`, `|/` and `||/`, which the parser knows of PostgreSQL only.
+    fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+        let op = match parser.peek_token_ref().token {
+            Token::AtSign => UnaryOperator::PGAbs,
+            Token::PGSquareRoot => UnaryOperator::PGSquareRoot,
+            Token::PGCubeRoot => UnaryOperator::PGCubeRoot,
+            _ => return None,
+        };
+        parser.next_token();
+        let operand = parser.parse_subexpr(self.prec_value(Precedence::PlusMinus));
+        Some(operand.map(|operand| Expr::UnaryOp { op, expr: Box::new(operand) }))
     }
 
     /// Column attributes that only tell how a column is stored: `ENCODE lzo`, `DISTKEY`, `SORTKEY`.

@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Select, SelectItem, TrimWhereField, VisitMut,
+    VisitorMut,
+};
 
 /// Separates a name from what makes it unique. It cannot be typed in a name that reaches a client.
 pub(super) const HIDDEN: char = '\u{1}';
@@ -64,6 +67,16 @@ fn name_item(item: &mut SelectItem, seen: &mut HashMap<String, usize>) {
     *item = SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', name) };
 }
 
+fn first_argument(function: &Function) -> Option<&Expr> {
+    match &function.args {
+        FunctionArguments::List(list) => match list.args.first()? {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+            _ => None,
+        },
+        FunctionArguments::None | FunctionArguments::Subquery(_) => None,
+    }
+}
+
 /// The name PostgreSQL gives to an expression without one.
 fn figure(expr: &Expr) -> Option<String> {
     match expr {
@@ -78,6 +91,8 @@ fn figure(expr: &Expr) -> Option<String> {
                 "decode" => "case".into(),
                 "log" => "dlog10".into(),
                 "nvl" => "coalesce".into(),
+                // It is called like what it may be.
+                "nullif" => first_argument(function).and_then(figure).unwrap_or(name),
                 _ => name,
             })
         }
@@ -88,7 +103,11 @@ fn figure(expr: &Expr) -> Option<String> {
         Expr::Nested(expr) | Expr::Collate { expr, .. } => figure(expr),
         Expr::Extract { .. } => Some("date_part".into()),
         Expr::Substring { .. } => Some("substring".into()),
-        Expr::Trim { .. } => Some("btrim".into()),
+        Expr::Trim { trim_where, .. } => Some(match trim_where {
+            Some(TrimWhereField::Leading) => "ltrim".into(),
+            Some(TrimWhereField::Trailing) => "rtrim".into(),
+            _ => "btrim".into(),
+        }),
         Expr::Position { .. } => Some("position".into()),
         Expr::Ceil { .. } => Some("ceil".into()),
         Expr::Floor { .. } => Some("floor".into()),

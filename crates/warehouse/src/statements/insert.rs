@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, new_null_array};
-use datafusion::sql::sqlparser::ast::{Insert, TableObject};
+use datafusion::sql::sqlparser::ast::{Expr, Insert, Query, SetExpr, TableObject};
 use futures::TryStreamExt;
 
 use crate::error::{ErrorKind, Result, SqlError};
-use crate::plan::analyzed;
+use crate::plan::{analyzed, assigned};
 use crate::session::{Outcome, Session};
 use crate::storage::{Change, Privilege, Reached, Relation};
 use crate::types::SqlType;
 use crate::views::write_rows;
 
-pub(super) async fn run(session: &mut Session, insert: Insert, text: &str) -> Result<Outcome> {
+pub(super) async fn run(session: &mut Session, mut insert: Insert, text: &str) -> Result<Outcome> {
     let TableObject::TableName(name) = &insert.table else {
         return Err(SqlError::syntax("INSERT needs the name of a table"));
     };
@@ -25,10 +25,11 @@ pub(super) async fn run(session: &mut Session, insert: Insert, text: &str) -> Re
         return Err(SqlError::new(ErrorKind::WrongObjectType, message));
     }
     session.require(&relation, Privilege::Insert)?;
-    let Some(source) = &insert.source else {
+    let places = target_places(&insert, &relation)?;
+    let Some(source) = &mut insert.source else {
         return Err(SqlError::unsupported("INSERT with default values is not supported"));
     };
-    let places = target_places(&insert, &relation)?;
+    assign_values(source, places.iter().map(|place| relation.columns[*place].sql_type));
     let planner = session.planner()?;
     let plan = analyzed(&planner, session.plan(&planner, source, text).await?)?;
     let types: Vec<SqlType> = plan.schema().fields().iter().map(|field| SqlType::of(field)).collect();
@@ -48,6 +49,28 @@ pub(super) async fn run(session: &mut Session, insert: Insert, text: &str) -> Re
     let append = Change::AppendFiles { relation: relation.id, files: written.files, reached: Reached::Same };
     session.change(vec![append]).await?;
     Ok(Outcome::Done(format!("INSERT 0 {}", written.rows)))
+}
+
+/// Has the values of rows that are written out assigned to their columns one by one, where they are more than literals: the engine
+/// does not take values of several types for one column.
+fn assign_values(source: &mut Query, types: impl Iterator<Item = SqlType>) {
+    let SetExpr::Values(values) = source.body.as_mut() else { return };
+    for (column, sql_type) in types.enumerate() {
+        if values.rows.iter().all(|row| row.content.get(column).is_none_or(is_literal)) {
+            continue;
+        }
+        for value in values.rows.iter_mut().filter_map(|row| row.content.get_mut(column)) {
+            *value = assigned(value.clone(), sql_type);
+        }
+    }
+}
+
+fn is_literal(value: &Expr) -> bool {
+    match value {
+        Expr::Value(_) => true,
+        Expr::Nested(value) | Expr::UnaryOp { expr: value, .. } => is_literal(value),
+        _ => false,
+    }
 }
 
 /// The positions of the columns that an INSERT fills, in its order.

@@ -146,7 +146,7 @@ const PATTERNS: [(&str, Field); 45] = [
     ("OF", Field::Offset),
 ];
 
-const MONTHS: [&str; 12] = [
+pub(super) const MONTHS: [&str; 12] = [
     "january",
     "february",
     "march",
