@@ -101,9 +101,7 @@ pub fn text(sql_type: SqlType, values: &ArrayRef, row: usize) -> String {
         SqlType::Varbyte(_) => values.as_binary_view().value(row).iter().map(|byte| format!("{byte:02x}")).collect(),
         SqlType::Char(length) => format!("{:<width$}", values.as_string_view().value(row), width = length as usize),
         SqlType::Varchar(_) | SqlType::Super | SqlType::Name => values.as_string_view().value(row).to_owned(),
-        SqlType::Interval => {
-            interval_text(values.as_primitive::<IntervalMonthDayNanoType>().value(row))
-        }
+        SqlType::Interval => interval_text(values.as_primitive::<IntervalMonthDayNanoType>().value(row)),
         _ => ArrayFormatter::try_new(values, &FormatOptions::default())
             .map(|format| format.value(row).to_string())
             .unwrap_or_default(),

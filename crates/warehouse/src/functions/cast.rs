@@ -5,12 +5,14 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryViewArray, BooleanArray, Decimal128Array, Decimal128Builder, Int64Array,
-    PrimitiveArray, StringViewArray, StringViewBuilder,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryViewArray, BooleanArray, Decimal128Array, Decimal128Builder,
+    Int64Array, PrimitiveArray, StringViewArray, StringViewBuilder,
 };
 use datafusion::arrow::compute::kernels::cast_utils::Parser;
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, Date32Type, FieldRef, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType};
+use datafusion::arrow::datatypes::{
+    DataType, Date32Type, FieldRef, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType,
+};
 use datafusion::arrow::util::display::FormatOptions;
 use datafusion::common::{Result, internal_err, plan_err};
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -144,7 +146,9 @@ pub(super) fn cast(values: &ArrayRef, from: SqlType, to: SqlType) -> Result<Arra
             text_to_decimal(&as_text(values, from)?, precision, scale)
         }
         (SqlType::Varchar(_) | SqlType::Char(_), to) => from_text(&as_text(values, from)?, to),
-        (SqlType::SmallInt | SqlType::Integer | SqlType::BigInt, SqlType::Varbyte(_)) => integer_bytes::to_bytes(values),
+        (SqlType::SmallInt | SqlType::Integer | SqlType::BigInt, SqlType::Varbyte(_)) => {
+            integer_bytes::to_bytes(values)
+        }
         (SqlType::Varbyte(_), SqlType::SmallInt | SqlType::Integer | SqlType::BigInt) => {
             integer_bytes::from_bytes(values.as_binary_view(), to)
         }

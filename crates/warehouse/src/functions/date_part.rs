@@ -49,7 +49,18 @@ const NAMES: [(DatePart, &[&str]); 17] = [
     (DatePart::Second, &["second", "seconds", "s", "sec", "secs"]),
     (
         DatePart::Millisecond,
-        &["millisecond", "milliseconds", "ms", "msec", "msecs", "msecond", "mseconds", "millisec", "millisecs", "millisecon"],
+        &[
+            "millisecond",
+            "milliseconds",
+            "ms",
+            "msec",
+            "msecs",
+            "msecond",
+            "mseconds",
+            "millisec",
+            "millisecs",
+            "millisecon",
+        ],
     ),
     (
         DatePart::Microsecond,
@@ -242,7 +253,9 @@ pub(super) fn add_months(micros: i64, months: i64) -> Result<i64> {
 fn add_years(micros: i64, years: i64) -> Result<i64> {
     let time = date_time(micros)?;
     let year = i32::try_from(i64::from(time.year()).saturating_add(years)).map_err(|_| out_of_range())?;
-    let moved = time.with_year(year).or_else(|| (time - TimeDelta::days(1)).with_year(year)?.checked_add_signed(TimeDelta::days(1)));
+    let moved = time
+        .with_year(year)
+        .or_else(|| (time - TimeDelta::days(1)).with_year(year)?.checked_add_signed(TimeDelta::days(1)));
     moved.map(micros_of).ok_or_else(out_of_range)
 }
 

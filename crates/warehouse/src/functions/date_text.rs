@@ -14,12 +14,10 @@ pub(super) fn read(text: &str, to: SqlType) -> Result<i64> {
     if text.eq_ignore_ascii_case("epoch") && to != SqlType::Time {
         return Ok(0);
     }
-    let invalid = || {
-        SqlError::new(ErrorKind::InvalidDatetimeFormat, format!("invalid input syntax for type {to}: \"{text}\""))
-    };
-    let out_of_range = || {
-        SqlError::new(ErrorKind::DatetimeFieldOverflow, format!("date/time field value out of range: \"{text}\""))
-    };
+    let invalid =
+        || SqlError::new(ErrorKind::InvalidDatetimeFormat, format!("invalid input syntax for type {to}: \"{text}\""));
+    let out_of_range =
+        || SqlError::new(ErrorKind::DatetimeFieldOverflow, format!("date/time field value out of range: \"{text}\""));
     let mut fields = Fields { is_time: to == SqlType::Time, ..Fields::default() };
     for word in words(text) {
         fields.take(word).ok_or_else(invalid)?;
@@ -41,11 +39,12 @@ pub(super) fn read(text: &str, to: SqlType) -> Result<i64> {
 /// The words of a text: what blanks, commas, and the T between a date and a time part.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split([' ', ',']).filter(|word| !word.is_empty());
-    words.flat_map(|word| match word.split_once(['T', 't']) {
-        Some((date, time)) if is_numeric(date) && is_numeric(time) => [date, time],
-        _ => [word, ""],
-    })
-    .filter(|word| !word.is_empty())
+    words
+        .flat_map(|word| match word.split_once(['T', 't']) {
+            Some((date, time)) if is_numeric(date) && is_numeric(time) => [date, time],
+            _ => [word, ""],
+        })
+        .filter(|word| !word.is_empty())
 }
 
 fn is_numeric(word: &str) -> bool {
@@ -108,7 +107,7 @@ impl Fields {
         }
         let lower = word.to_ascii_lowercase();
         let is_day = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"].iter().any(|day| lower.starts_with(day));
-        (is_day && lower.ends_with("day") || is_day && lower.len() == 3).then_some(())
+        (is_day && (lower.ends_with("day") || lower.len() == 3)).then_some(())
     }
 
     /// A date of several parts. The month comes before the day, unless it cannot or a year is in front of both.
@@ -143,7 +142,8 @@ impl Fields {
         let (clock, rest) = word.split_at(end);
         let mut parts = clock.split(':');
         let (hour, minute) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        let (second, fraction) = parts.next().map(|second| second.split_once('.').unwrap_or((second, ""))).unwrap_or(("0", ""));
+        let (second, fraction) =
+            parts.next().map(|second| second.split_once('.').unwrap_or((second, ""))).unwrap_or(("0", ""));
         if parts.next().is_some() {
             return None;
         }
@@ -184,7 +184,7 @@ impl Fields {
 fn month(name: &str) -> Option<u32> {
     let lower = name.to_ascii_lowercase();
     let is_month = |month: &&str| **month == lower || month[..3] == lower || *month == "september" && lower == "sept";
-    MONTHS.iter().position(|month| is_month(&month)).map(|place| place as u32 + 1)
+    MONTHS.iter().position(is_month).map(|place| place as u32 + 1)
 }
 
 fn full_year(year: i32) -> i32 {

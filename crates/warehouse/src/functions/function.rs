@@ -173,8 +173,7 @@ pub(super) fn constant_flag(args: &ScalarFunctionArgs, place: usize) -> bool {
 
 /// The error for arguments of the wrong number or types.
 pub(super) fn no_match<T>(name: &str, arguments: &[DataType]) -> Result<T> {
-    let types: Vec<String> =
-        arguments.iter().map(|argument| SqlType::of_arrow(argument).to_string()).collect();
+    let types: Vec<String> = arguments.iter().map(|argument| SqlType::of_arrow(argument).to_string()).collect();
     let message = format!("function {name}({}) does not exist", types.join(", "));
     Err(SqlError::new(ErrorKind::UndefinedFunction, message).into_engine())
 }

@@ -70,7 +70,12 @@ pub fn interval_text(interval: IntervalMonthDayNano) -> String {
         let time = time.unsigned_abs();
         let seconds = time / 1_000_000;
         let fraction = format!("{:02}.{:06}", seconds % 60, time % 1_000_000);
-        parts.push(format!("{sign}{:02}:{:02}:{}", seconds / 3600, seconds / 60 % 60, fraction.trim_end_matches('0').trim_end_matches('.')));
+        parts.push(format!(
+            "{sign}{:02}:{:02}:{}",
+            seconds / 3600,
+            seconds / 60 % 60,
+            fraction.trim_end_matches('0').trim_end_matches('.')
+        ));
     }
     parts.join(" ")
 }

@@ -52,6 +52,8 @@ pub(crate) use average::average;
 use cast::CAST;
 pub(crate) use cast::{CAST_AS, cast_target, cast_to, written_cast};
 pub(crate) use coalesce::{KNOWN_SUPER, known_super};
+pub(crate) use date_part::DatePart;
+pub(crate) use dates::EXTRACT;
 pub(crate) use division::divide;
 pub(crate) use function::Function;
 pub use interval::interval_text;
@@ -59,8 +61,6 @@ pub(crate) use interval::{divided, times};
 pub(crate) use json::{
     CAN_JSON_PARSE, EXTRACT_PATH_TEXT, IS_VALID_JSON, JSON_PARSE, JSON_TYPEOF, json_typeof, parse_known_json,
 };
-pub(crate) use date_part::DatePart;
-pub(crate) use dates::EXTRACT;
 use path::PATH_FIELD;
 pub(crate) use path::{Form, JsonPath, JsonPaths, PathField, extract};
 pub(crate) use regexp::SIMILAR_TO;

@@ -29,7 +29,9 @@ pub(super) struct NumberFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Item {
     /// `9`, or `0` if zeros are to be shown.
-    Digit { zero: bool },
+    Digit {
+        zero: bool,
+    },
     Point,
     Group,
     /// `S` behind the digits.
@@ -127,7 +129,8 @@ impl NumberFormat {
         let whole = whole.trim_start_matches('0');
         if whole.len() > self.whole {
             let overflown = |item: &Item| if matches!(item, Item::Digit { .. }) { '#' } else { '.' };
-            let shown = self.items.iter().filter(|item| matches!(item, Item::Digit { .. } | Item::Point)).map(overflown);
+            let shown =
+                self.items.iter().filter(|item| matches!(item, Item::Digit { .. } | Item::Point)).map(overflown);
             return [' '].into_iter().filter(|_| !self.is_plain).chain(shown).collect();
         }
         let mut writer = Writer { format: self, text: String::new(), is_negative, is_started: false };
@@ -317,7 +320,8 @@ pub(super) fn functions() -> Vec<Function> {
         Ok(SqlType::Decimal(digits, format.fraction.min(37) as i8).field_ref("to_number"))
     };
     let run = |args: &ScalarFunctionArgs| {
-        let (format, to) = (NumberFormat::compile(constant_text(args, 1).unwrap_or_default()), SqlType::of(&args.return_field));
+        let (format, to) =
+            (NumberFormat::compile(constant_text(args, 1).unwrap_or_default()), SqlType::of(&args.return_field));
         map_first(args, |texts| {
             let numbers = texts.as_string_view().iter().map(|text| text.map(|text| format.read(text)).transpose());
             let numbers: ArrayRef = Arc::new(numbers.collect::<Result<StringViewArray>>()?);

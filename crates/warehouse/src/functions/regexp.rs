@@ -77,7 +77,9 @@ fn from_position(text: &str, position: i64) -> Option<(&str, &str)> {
 }
 
 fn nth<'t>(regex: &Regex, source: &'t str, occurrence: i64) -> Result<Option<Captures<'t, str>>> {
-    let Some(before) = occurrence.checked_sub(1).and_then(|before| usize::try_from(before).ok()) else { return Ok(None) };
+    let Some(before) = occurrence.checked_sub(1).and_then(|before| usize::try_from(before).ok()) else {
+        return Ok(None);
+    };
     regex.captures_iter(source).nth(before).transpose().map_err(failed)
 }
 

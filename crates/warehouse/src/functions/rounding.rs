@@ -51,7 +51,13 @@ impl Change {
         let scaled = |round: fn(f64) -> f64| {
             let rounded = round(value * unit) / unit;
             // So many places that nothing is cut off, or so few that nothing stays.
-            if rounded.is_finite() { rounded } else if places > 0 { value } else { 0.0 }
+            if rounded.is_finite() {
+                rounded
+            } else if places > 0 {
+                value
+            } else {
+                0.0
+            }
         };
         match self {
             Self::Abs => value.abs(),
@@ -95,7 +101,8 @@ fn function(name: &'static str, change: Change) -> Function {
         };
         Ok([vec![value], places].concat())
     };
-    Function::new(name, arguments, move |args| Ok(returns(name, change, args)), move |args| run(change, args)).of_super()
+    Function::new(name, arguments, move |args| Ok(returns(name, change, args)), move |args| run(change, args))
+        .of_super()
 }
 
 fn returns(name: &str, change: Change, args: &ReturnFieldArgs<'_>) -> FieldRef {

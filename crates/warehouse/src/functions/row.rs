@@ -7,7 +7,8 @@ use datafusion::arrow::array::{
     IntervalMonthDayNanoArray, StringViewArray, TimestampMicrosecondArray,
 };
 use datafusion::arrow::datatypes::{
-    DataType, Float64Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType,
+    DataType, Float64Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType,
+    TimestampMicrosecondType,
 };
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
@@ -70,7 +71,7 @@ impl Kind {
         };
         // A text is read when the function runs, with the errors that a cast of it has.
         let is_read = argument.is_string();
-        is_taken.then(|| if is_read { DataType::Utf8View } else { wanted })
+        is_taken.then_some(if is_read { DataType::Utf8View } else { wanted })
     }
 
     fn column(self, given: &ColumnarValue, from: SqlType) -> Result<Argument> {

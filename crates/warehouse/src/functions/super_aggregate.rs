@@ -60,7 +60,9 @@ impl AggregateUDFImpl for SuperAggregate {
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         if args.is_distinct && matches!(self.what, What::Sum | What::Average) {
-            return Err(SqlError::unsupported("SUM(DISTINCT) and AVG(DISTINCT) of SUPER are not supported").into_engine());
+            return Err(
+                SqlError::unsupported("SUM(DISTINCT) and AVG(DISTINCT) of SUPER are not supported").into_engine()
+            );
         }
         Ok(Box::new(State { what: self.what, value: None, count: 0 }))
     }

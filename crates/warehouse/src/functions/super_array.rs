@@ -15,7 +15,9 @@ pub(super) fn functions() -> Vec<Function> {
             let values = (0..row.len()).map(|place| if row.is_null(place) { "null" } else { row.text(place) });
             Ok(Some(array(values)))
         }),
-        by_row("array_concat", &[Super, Super], &[], |row| both(row, |one, other| one.into_iter().chain(other).collect())),
+        by_row("array_concat", &[Super, Super], &[], |row| {
+            both(row, |one, other| one.into_iter().chain(other).collect())
+        }),
         by_row("array_flatten", &[Super], &[], |row| {
             let mut flat = Vec::new();
             Ok(elements(row.text(0)).map(|values| {
@@ -44,7 +46,12 @@ pub(super) fn functions() -> Vec<Function> {
             let (Some(one), Some(other)) = (keys(row.text(0)), keys(row.text(1))) else { return Ok(None) };
             Ok(Some(one.iter().any(|value| other.contains(value))))
         }),
-        by_row("array_sort", &[Super], &[Flag, Flag], |row| Ok(elements(row.text(0)).map(|values| sorted(values, row)))),
+        by_row(
+            "array_sort",
+            &[Super],
+            &[Flag, Flag],
+            |row| Ok(elements(row.text(0)).map(|values| sorted(values, row))),
+        ),
         search("array_contains", |places| !places.is_empty()),
         search("array_position", |places| places.first().map_or(-1, |place| *place as i64)),
         search("array_positions", |places| {
@@ -83,10 +90,7 @@ fn array<'v>(values: impl IntoIterator<Item = &'v str>) -> Json {
 }
 
 /// An array that is made of two.
-fn both<'r>(
-    row: &Row<'r>,
-    make: impl Fn(Vec<&'r str>, Vec<&'r str>) -> Vec<&'r str>,
-) -> Result<Option<Json>> {
+fn both<'r>(row: &Row<'r>, make: impl Fn(Vec<&'r str>, Vec<&'r str>) -> Vec<&'r str>) -> Result<Option<Json>> {
     let (Some(one), Some(other)) = (elements(row.text(0)), elements(row.text(1))) else { return Ok(None) };
     Ok(Some(array(make(one, other))))
 }

@@ -102,7 +102,8 @@ fn write_key(document: &str, key: &mut Vec<u8>) {
         Some(b'{') => {
             key.push(5);
             let attributes = sonic_rs::to_object_iter(document).flatten();
-            let mut attributes: Vec<_> = attributes.map(|(name, value)| (name, self::key(value.as_raw_str()))).collect();
+            let mut attributes: Vec<_> =
+                attributes.map(|(name, value)| (name, self::key(value.as_raw_str()))).collect();
             attributes.sort();
             for (name, value) in attributes {
                 key.push(1);

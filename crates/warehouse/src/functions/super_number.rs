@@ -82,7 +82,8 @@ impl Number {
 impl Exact {
     fn parse(json: &str) -> Option<Self> {
         let (whole, fraction) = json.split_once('.').unwrap_or((json, ""));
-        let number = Self { value: [whole, fraction].concat().parse().ok()?, scale: u32::try_from(fraction.len()).ok()? };
+        let number =
+            Self { value: [whole, fraction].concat().parse().ok()?, scale: u32::try_from(fraction.len()).ok()? };
         (number.digits() <= DIGITS).then_some(number)
     }
 
@@ -119,7 +120,7 @@ impl Exact {
         let scale = match (self.scale, other.scale) {
             (0, 0) => 0,
             // A DECIMAL has no more than so many digits.
-            (scale, divisor) => (scale + other.digits() + 1 - divisor).max(4).min(DIGITS - 1),
+            (scale, divisor) => (scale + other.digits() + 1 - divisor).clamp(4, DIGITS - 1),
         };
         let value = self.value.checked_mul(10_i128.checked_pow((scale + other.scale).checked_sub(self.scale)?)?)?;
         Some(Self { value: value.checked_div(other.value)?, scale })

@@ -51,7 +51,9 @@ fn substring_of_bytes() -> Function {
         let (bytes, start) = (row.bytes(0), row.whole(1));
         let end = if row.len() > 2 { start.saturating_add(row.whole(2)) } else { i64::MAX };
         if row.len() > 2 && row.whole(2) < 0 {
-            return Err(SqlError::new(ErrorKind::InvalidParameterValue, "negative substring length not allowed").into_engine());
+            return Err(
+                SqlError::new(ErrorKind::InvalidParameterValue, "negative substring length not allowed").into_engine()
+            );
         }
         let place = |place: i64| usize::try_from(place - 1).unwrap_or(0).min(bytes.len());
         Ok(Some(bytes[place(start)..place(end).max(place(start))].to_vec()))
@@ -111,14 +113,16 @@ impl ScalarUDFImpl for OfTexts {
             return function.return_field_from_args(args);
         }
         let fields = self.as_texts(args.arg_fields);
-        self.inner.return_field_from_args(ReturnFieldArgs { arg_fields: &fields, scalar_arguments: args.scalar_arguments })
+        self.inner
+            .return_field_from_args(ReturnFieldArgs { arg_fields: &fields, scalar_arguments: args.scalar_arguments })
     }
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
         if let Some(function) = self.of_bytes(arguments.first()) {
             return function.coerce_types(arguments);
         }
-        let given = arguments.iter().map(|argument| SqlType::of_arrow(argument).field("").with_data_type(argument.clone()));
+        let given =
+            arguments.iter().map(|argument| SqlType::of_arrow(argument).field("").with_data_type(argument.clone()));
         let fields = self.as_texts(&given.map(Arc::new).collect::<Vec<_>>());
         let wanted = fields_with_udf(&fields, self.inner.as_ref())?;
         let places = arguments.iter().zip(wanted).enumerate();

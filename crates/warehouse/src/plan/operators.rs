@@ -42,7 +42,9 @@ fn plan_operator(expr: &RawBinaryExpr, types: (SqlType, SqlType)) -> Option<Expr
         (BinaryOperator::Multiply, (SqlType::Interval, number)) if number.is_numeric() => times(left, right),
         (BinaryOperator::Multiply, (number, SqlType::Interval)) if number.is_numeric() => times(right, left),
         (BinaryOperator::Divide, (SqlType::Interval, number)) if number.is_numeric() => divided(left, right),
-        (BinaryOperator::Divide, (one, other)) if is_decimal(one) && is_exact(other) || is_exact(one) && is_decimal(other) => {
+        (BinaryOperator::Divide, (one, other))
+            if is_decimal(one) && is_exact(other) || is_exact(one) && is_decimal(other) =>
+        {
             divide(left, right)
         }
         (BinaryOperator::Plus, (one, other)) if is_text(one) && is_text(other) || is_bytes(one) && is_bytes(other) => {

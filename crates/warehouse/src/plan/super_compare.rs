@@ -113,7 +113,9 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         {
             compare(&left, op, &right, schema)?.unwrap_or_else(|| binary_expr(*left, op, *right))
         }
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if (is_super(&left) || is_super(&right)) && is_arithmetic(op) => {
+        Expr::BinaryExpr(BinaryExpr { left, op, right })
+            if (is_super(&left) || is_super(&right)) && is_arithmetic(op) =>
+        {
             arithmetic(&left, op, &right, schema).unwrap_or_else(|| binary_expr(*left, op, *right))
         }
         Expr::ScalarFunction(mut call) if call.name() == NEGATIVE && call.args.len() == 1 => {

@@ -102,10 +102,9 @@ fn decode(arguments: &mut Vec<Expr>) -> Option<Expr> {
     }
     let default = arguments.len().is_multiple_of(2).then(|| arguments.pop()).flatten();
     let value = arguments.first()?.clone();
-    let conditions = arguments[1..].chunks_exact(2).map(|pair| CaseWhen {
-        condition: same(value.clone(), pair[0].clone()),
-        result: pair[1].clone(),
-    });
+    let conditions = arguments[1..]
+        .chunks_exact(2)
+        .map(|pair| CaseWhen { condition: same(value.clone(), pair[0].clone()), result: pair[1].clone() });
     Some(case(conditions.collect(), default))
 }
 
