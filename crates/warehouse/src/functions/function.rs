@@ -11,7 +11,7 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::cast::cast;
+use super::casts::cast::cast;
 use crate::error::{ErrorKind, SqlError};
 use crate::types::SqlType;
 

@@ -13,7 +13,7 @@ use datafusion::arrow::datatypes::{
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
-use super::cast::cast;
+use super::casts::cast::cast;
 use super::function::{Function, is_text, no_match};
 use crate::types::{MAX_VARBYTE, MAX_VARCHAR, SqlType};
 

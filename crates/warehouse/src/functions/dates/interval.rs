@@ -1,0 +1,95 @@
+//! Intervals: how they are shown, and as many times as a number says (`n * INTERVAL '1 second'`).
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, AsArray, IntervalMonthDayNanoArray};
+use datafusion::arrow::datatypes::{DataType, Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType};
+use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF};
+
+use crate::functions::function::{Function, no_match};
+use crate::types::SqlType;
+
+const DAY: f64 = 86_400e9;
+
+/// `interval * number`.
+pub(crate) fn times(interval: Expr, number: Expr) -> Expr {
+    ScalarUDF::from(scaled("interval_times", |length, number| length * number)).call(vec![interval, number])
+}
+
+/// `interval / number`.
+pub(crate) fn divided(interval: Expr, number: Expr) -> Expr {
+    ScalarUDF::from(scaled("interval_divided", |length, number| length / number)).call(vec![interval, number])
+}
+
+fn scaled(name: &'static str, scale: fn(f64, f64) -> f64) -> Function {
+    let arguments = move |types: &[DataType]| match types {
+        [interval, number] if number.is_numeric() => Ok(vec![interval.clone(), DataType::Float64]),
+        types => no_match(name, types),
+    };
+    let run = move |args: &ScalarFunctionArgs| {
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let lengths = arrays[0].as_primitive::<IntervalMonthDayNanoType>();
+        let numbers = arrays[1].as_primitive::<Float64Type>();
+        let rows = lengths.iter().zip(numbers).map(|(length, number)| {
+            let (length, number) = (length?, number?);
+            Some(combined(
+                scale(f64::from(length.months), number),
+                scale(f64::from(length.days), number),
+                scale(length.nanoseconds as f64, number),
+            ))
+        });
+        let scaled: ArrayRef = Arc::new(rows.collect::<IntervalMonthDayNanoArray>());
+        Ok(ColumnarValue::Array(scaled))
+    };
+    Function::new(name, arguments, move |_| Ok(SqlType::Interval.field_ref(name)), run)
+}
+
+/// What is not a whole month becomes days, 30 of them to a month, and what is not a whole day time. Microseconds are the least.
+fn combined(months: f64, days: f64, nanos: f64) -> IntervalMonthDayNano {
+    let days = days + months.fract() * 30.0;
+    let micros = (nanos + days.fract() * DAY) / 1_000.0;
+    IntervalMonthDayNano::new(months.trunc() as i32, days.trunc() as i32, micros.round() as i64 * 1_000)
+}
+
+/// `1 year 2 mons 3 days 04:05:06.7`: what is zero is left out, and what is positive after something negative has its sign. Whole
+/// days of the time count as days, as they do in a difference of timestamps.
+pub fn interval_text(interval: IntervalMonthDayNano) -> String {
+    const DAY: i64 = 86_400_000_000;
+    let (months, micros) = (interval.months, interval.nanoseconds / 1000);
+    let (days, time) = (i64::from(interval.days) + micros / DAY, micros % DAY);
+    let (mut parts, mut after_negative) = (Vec::new(), false);
+    for (count, unit) in [(i64::from(months / 12), "year"), (i64::from(months % 12), "mon"), (days, "day")] {
+        if count != 0 {
+            let sign = if after_negative && count > 0 { "+" } else { "" };
+            parts.push(format!("{sign}{count} {unit}{}", if count == 1 { "" } else { "s" }));
+            after_negative = count < 0;
+        }
+    }
+    if time != 0 || parts.is_empty() {
+        let sign = if time < 0 { "-" } else { if after_negative { "+" } else { "" } };
+        let time = time.unsigned_abs();
+        let seconds = time / 1_000_000;
+        let fraction = format!("{:02}.{:06}", seconds % 60, time % 1_000_000);
+        parts.push(format!(
+            "{sign}{:02}:{:02}:{}",
+            seconds / 3600,
+            seconds / 60 % 60,
+            fraction.trim_end_matches('0').trim_end_matches('.')
+        ));
+    }
+    parts.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_print_as_redshift_prints_them() {
+        let text = |months, days, nanos| interval_text(IntervalMonthDayNano::new(months, days, nanos));
+        assert_eq!(text(14, -3, 3_723_500_000_000), "1 year 2 mons -3 days +01:02:03.5");
+        assert_eq!(text(0, 0, -176_400_000_000_000), "-2 days -01:00:00");
+        assert_eq!(text(0, 1, 0), "1 day");
+        assert_eq!(text(0, 0, 0), "00:00:00");
+    }
+}

@@ -1,0 +1,303 @@
+//! JSON functions: JSON_EXTRACT_PATH_TEXT, JSON_PARSE, CAN_JSON_PARSE, JSON_SERIALIZE, JSON_TYPEOF,
+//! IS_VALID_JSON, JSON_SIZE.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, StringViewArray, StringViewBuilder,
+};
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::common::Result;
+use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF};
+use memchr::{memchr_iter, memchr2};
+use sonic_rs::{JsonType, JsonValueTrait};
+
+use super::path::{Form, JsonPath, extract, invalid_json};
+use crate::functions::function::{Function, constant_flag, constant_text, is_bytes, is_text, map_first, no_match};
+use crate::functions::row::Kind::Document;
+use crate::functions::row::by_row;
+use crate::functions::super_values::value::Step;
+use crate::types::{MAX_VARCHAR, SqlType};
+
+/// Names by which optimizer rules find calls.
+pub(crate) const EXTRACT_PATH_TEXT: &str = "json_extract_path_text";
+pub(crate) const JSON_PARSE: &str = "json_parse";
+pub(crate) const CAN_JSON_PARSE: &str = "can_json_parse";
+pub(crate) const JSON_TYPEOF: &str = "json_typeof";
+pub(crate) const IS_VALID_JSON: &str = "is_valid_json";
+
+pub(crate) fn functions() -> Vec<Function> {
+    let functions = [
+        Function::new(
+            EXTRACT_PATH_TEXT,
+            path_text_arguments,
+            |_| Ok(SqlType::Varchar(MAX_VARCHAR).field_ref(EXTRACT_PATH_TEXT)),
+            extract_path_text,
+        ),
+        parser(JSON_PARSE, |args| map_first(args, |json| parse(json, is_json))),
+        Function::new(
+            CAN_JSON_PARSE,
+            |types| text_or_bytes(CAN_JSON_PARSE, types),
+            |_| Ok(Arc::new(Field::new(CAN_JSON_PARSE, DataType::Boolean, true))),
+            |args| map_first(args, can_parse),
+        ),
+        Function::new(
+            IS_VALID_JSON,
+            |types| one_text(IS_VALID_JSON, types),
+            |_| Ok(Arc::new(Field::new(IS_VALID_JSON, DataType::Boolean, true))),
+            |args| map_first(args, |json| Ok(Arc::new(test(json.as_string_view(), is_container)))),
+        ),
+        Function::new(
+            "json_serialize",
+            |types| one_text("json_serialize", types),
+            |_| Ok(SqlType::Varchar(MAX_VARCHAR).field_ref("json_serialize")),
+            |args| Ok(args.args[0].clone()),
+        ),
+        typeof_function(),
+        by_row("json_size", &[Document], &[], |row| Ok(Some(row.text(0).len() as i64))),
+        by_row("json_serialize_to_varbyte", &[Document], &[], |row| Ok(Some(row.text(0).as_bytes().to_vec()))),
+    ];
+    functions.map(Function::of_super).into()
+}
+
+/// JSON_TYPEOF of a SUPER value.
+pub(crate) fn json_typeof(value: Expr) -> Expr {
+    ScalarUDF::from(typeof_function()).call(vec![value])
+}
+
+fn typeof_function() -> Function {
+    let function = Function::new(
+        JSON_TYPEOF,
+        |types| one_text(JSON_TYPEOF, types),
+        |_| Ok(SqlType::Varchar(MAX_VARCHAR).field_ref(JSON_TYPEOF)),
+        |args| map_first(args, |json| Ok(Arc::new(type_of(json.as_string_view())))),
+    );
+    function.of_super()
+}
+
+/// JSON_PARSE of what CAN_JSON_PARSE has taken.
+pub(crate) fn parse_known_json() -> Function {
+    parser("json_parse_known", |args| map_first(args, |json| parse(json, |_| true)))
+}
+
+fn parser(name: &'static str, run: fn(&ScalarFunctionArgs) -> Result<ColumnarValue>) -> Function {
+    let arguments = |types: &[DataType]| text_or_bytes(JSON_PARSE, types);
+    Function::new(name, arguments, |_| Ok(SqlType::Super.field_ref(JSON_PARSE)), run).of_super()
+}
+
+fn one_text(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
+    match types {
+        [text] if is_text(text) => Ok(vec![DataType::Utf8View]),
+        types => no_match(name, types),
+    }
+}
+
+fn text_or_bytes(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
+    match types {
+        [bytes] if is_bytes(bytes) => Ok(vec![DataType::BinaryView]),
+        types => one_text(name, types),
+    }
+}
+
+/// Redshift: up to five path elements, then whether invalid JSON gives NULL.
+fn path_text_arguments(types: &[DataType]) -> Result<Vec<DataType>> {
+    let (paths, flag) = match types {
+        [rest @ .., DataType::Boolean] => (rest, true),
+        all => (all, false),
+    };
+    if !(2..=6).contains(&paths.len()) || !is_text(&paths[0]) {
+        return no_match(EXTRACT_PATH_TEXT, types);
+    }
+    let mut wanted = vec![DataType::Utf8View; paths.len()];
+    wanted.extend(flag.then_some(DataType::Boolean));
+    Ok(wanted)
+}
+
+fn extract_path_text(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let has_flag = args.arg_fields.last().is_some_and(|field| field.data_type() == &DataType::Boolean);
+    let paths = 1..args.args.len() - usize::from(has_flag);
+    let null_if_invalid = has_flag && constant_flag(args, args.args.len() - 1);
+    let constant: Option<Vec<Step>> =
+        paths.clone().map(|place| constant_text(args, place).map(|key| Step::Key(key.to_owned()))).collect();
+    if let Some(steps) = constant {
+        let path = JsonPath { steps, form: Form::Text };
+        return map_first(args, |json| one_column(json.as_string_view(), &path, null_if_invalid));
+    }
+    let json = args.args[0].to_array(args.number_rows)?;
+    let keys = paths.map(|place| args.args[place].to_array(args.number_rows)).collect::<Result<Vec<_>>>()?;
+    let rows = (0..args.number_rows).map(|row| {
+        let steps = keys.iter().map(|keys| {
+            let keys = keys.as_string_view();
+            keys.is_valid(row).then(|| Step::Key(keys.value(row).to_owned()))
+        });
+        let Some(steps) = steps.collect() else { return Ok(None) };
+        let text =
+            one_column(&json.as_string_view().slice(row, 1), &JsonPath { steps, form: Form::Text }, null_if_invalid)?;
+        let text = text.as_string_view();
+        Ok(text.is_valid(0).then(|| text.value(0).to_owned()))
+    });
+    Ok(ColumnarValue::Array(Arc::new(rows.collect::<Result<StringViewArray>>()?)))
+}
+
+fn one_column(json: &StringViewArray, path: &JsonPath, null_if_invalid: bool) -> Result<ArrayRef> {
+    let mut columns = extract(json, std::slice::from_ref(path), null_if_invalid)?;
+    Ok(columns.swap_remove(0))
+}
+
+/// JSON text to SUPER: the same bytes if they are compact already.
+fn parse(json: &ArrayRef, is_json: impl Fn(&str) -> bool) -> Result<ArrayRef> {
+    let text = as_text(json)?;
+    if text.iter().flatten().all(|value| is_compact(value) && is_json(value)) {
+        return Ok(Arc::new(text));
+    }
+    let mut documents = StringViewBuilder::with_capacity(text.len());
+    let mut document = Vec::new();
+    for value in &text {
+        match value {
+            Some(value) if !is_json(value) => return Err(invalid_json(value)),
+            Some(value) => {
+                compact(value.as_bytes(), &mut document);
+                documents.append_value(std::str::from_utf8(&document).map_err(|_| invalid_json(value))?);
+            }
+            None => documents.append_null(),
+        }
+    }
+    Ok(Arc::new(documents.finish()))
+}
+
+fn can_parse(json: &ArrayRef) -> Result<ArrayRef> {
+    if let Some(bytes) = json.as_binary_view_opt() {
+        let test = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(is_json);
+        return Ok(Arc::new(bytes.iter().map(|bytes| bytes.map(test)).collect::<BooleanArray>()));
+    }
+    Ok(Arc::new(test(json.as_string_view(), is_json)))
+}
+
+fn as_text(json: &ArrayRef) -> Result<StringViewArray> {
+    match json.as_binary_view_opt() {
+        Some(bytes) => bytes.clone().to_string_view().map_err(|_| invalid_json("(the bytes are not valid UTF-8)")),
+        None => Ok(json.as_string_view().clone()),
+    }
+}
+
+fn test(json: &StringViewArray, test: fn(&str) -> bool) -> BooleanArray {
+    let mut results = BooleanBuilder::with_capacity(json.len());
+    json.iter().for_each(|value| results.append_option(value.map(test)));
+    results.finish()
+}
+
+fn type_of(json: &StringViewArray) -> StringViewArray {
+    let name = |value: &str| {
+        sonic_rs::from_str::<sonic_rs::LazyValue<'_>>(value).ok().map(|value| match value.get_type() {
+            JsonType::Null => "null",
+            JsonType::Boolean => "boolean",
+            JsonType::Number => "number",
+            JsonType::String => "string",
+            JsonType::Object => "object",
+            JsonType::Array => "array",
+        })
+    };
+    json.iter().map(|value| value.and_then(name)).collect()
+}
+
+/// Whether text is one JSON value.
+pub(crate) fn is_json(text: &str) -> bool {
+    sonic_rs::from_str::<sonic_rs::LazyValue<'_>>(text).is_ok()
+}
+
+/// IS_VALID_JSON takes objects only (Redshift: IS_VALID_JSON_ARRAY takes the arrays).
+fn is_container(text: &str) -> bool {
+    is_json(text) && text.trim_start().starts_with('{')
+}
+
+/// Whether JSON has no white space between its tokens.
+fn is_compact(json: &str) -> bool {
+    blanks_are_in_strings(json.as_bytes()) || tokens_touch(json.as_bytes())
+}
+
+/// Whether the only white space is blanks with a letter or the like on either side. Such a blank is in a string: between tokens,
+/// a quote, a bracket, a comma, a colon or another blank is next to it. Quicker than a look at each token.
+fn blanks_are_in_strings(json: &[u8]) -> bool {
+    let is_inner = |byte: Option<&u8>| {
+        byte.is_some_and(|byte| !matches!(byte, b' ' | b'"' | b'{' | b'}' | b'[' | b']' | b',' | b':'))
+    };
+    let has_controls = json.iter().fold(false, |found, byte| found | (*byte < b' '));
+    !has_controls && memchr_iter(b' ', json).all(|at| is_inner(json[..at].last()) && is_inner(json.get(at + 1)))
+}
+
+fn tokens_touch(mut rest: &[u8]) -> bool {
+    while let Some(byte) = rest.first() {
+        match byte {
+            b'"' => rest = &rest[string_length(rest)..],
+            b' ' | b'\t' | b'\n' | b'\r' => return false,
+            _ => rest = &rest[1..],
+        }
+    }
+    true
+}
+
+/// Leaves JSON without the white space between its tokens in `compact`.
+fn compact(json: &[u8], compact: &mut Vec<u8>) {
+    compact.clear();
+    compact.reserve(json.len());
+    let mut rest = json;
+    while let Some(byte) = rest.first() {
+        let length = match byte {
+            b'"' => {
+                let length = string_length(rest);
+                compact.extend_from_slice(&rest[..length]);
+                length
+            }
+            b' ' | b'\t' | b'\n' | b'\r' => 1,
+            byte => {
+                compact.push(*byte);
+                1
+            }
+        };
+        rest = &rest[length..];
+    }
+}
+
+/// The length of the string that `json` starts with, with its quotes.
+fn string_length(json: &[u8]) -> usize {
+    let mut at = 1;
+    while let Some(found) = json.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += found;
+        match json[at] {
+            b'"' => return at + 1,
+            _ => at += 2,
+        }
+    }
+    json.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The tokens of an array of strings and literals.
+    fn tokens() -> impl Strategy<Value = Vec<String>> {
+        let token = r#""([a-b ,:\[}]|\\["\\n])*"|-?[1-9]|true"#;
+        prop::collection::vec(token, 1..4).prop_map(|values| {
+            let separated = values.into_iter().flat_map(|value| [",".to_owned(), value]).skip(1);
+            ["[".to_owned()].into_iter().chain(separated).chain(["]".to_owned()]).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_is_compact_if_making_it_so_changes_nothing(
+            tokens in tokens(),
+            blanks in prop::collection::vec("|||| |  |\n|\t ", 8),
+        ) {
+            let json: String = blanks.iter().zip(&tokens).flat_map(|(blank, token)| [blank.as_str(), token]).collect();
+            prop_assert!(is_json(&json), "{}", json);
+            let mut made = Vec::new();
+            compact(json.as_bytes(), &mut made);
+            prop_assert_eq!(&made, &tokens.concat().into_bytes());
+            prop_assert_eq!(is_compact(&json), json.len() == made.len());
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Arithmetic that is an error where the engine's own has a result: integers that do not fit wrap around there, and a float divided by
+//! zero is infinite.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Datum};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::kernels::numeric::{add, div, mul, rem, sub};
+use datafusion::arrow::datatypes::{DataType, Float64Type};
+use datafusion::arrow::error::ArrowError;
+use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::logical_expr::{
+    ColumnarValue, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::physical_expr_common::datum::apply;
+
+use crate::error::{ErrorKind, SqlError};
+use crate::functions::Function;
+use crate::functions::row::Kind::Whole;
+use crate::functions::row::by_row;
+use crate::types::SqlType;
+
+/// The function that does `op` with two numbers of one type; none if the engine's does.
+pub(crate) fn checked_operator(op: Operator, of: &DataType) -> Option<ScalarUDF> {
+    let (name, kernel): (_, Kernel) = match op {
+        Operator::Plus if of.is_integer() => ("plus", add),
+        Operator::Minus if of.is_integer() => ("minus", sub),
+        Operator::Multiply if of.is_integer() => ("times", mul),
+        Operator::Divide if of.is_floating() => ("over", |left, right| by_float(left, right, div)),
+        Operator::Modulo if of.is_floating() => ("modulo", |left, right| by_float(left, right, rem)),
+        _ => return None,
+    };
+    Some(ScalarUDF::from(Arithmetic { name, kernel, signature: Signature::any(2, Volatility::Immutable) }))
+}
+
+/// The name of the function that `-value` is until it is known whether the value is SUPER.
+pub(crate) const NEGATIVE: &str = "negative";
+
+pub(crate) fn functions() -> Vec<Function> {
+    let negative = Function::new(
+        NEGATIVE,
+        |types| Ok(types.to_vec()),
+        |args| Ok(Arc::clone(&args.arg_fields[0])),
+        |_| internal_err!("a negation is planned before it is computed"),
+    );
+    vec![negative.of_super(), by_row("bitwise_not", &[Whole], &[], |row| Ok(Some(!row.whole(0))))]
+}
+
+type Kernel = fn(&dyn Datum, &dyn Datum) -> Result<ArrayRef, ArrowError>;
+
+/// Division by floats. What is divided by zero is neither infinite nor no number.
+fn by_float(left: &dyn Datum, right: &dyn Datum, kernel: Kernel) -> Result<ArrayRef, ArrowError> {
+    let (result, (divisors, is_constant)) = (kernel(left, right)?, right.get());
+    let divisors = cast(divisors, &DataType::Float64)?;
+    let divisors = divisors.as_primitive::<Float64Type>();
+    let is_zero = |row: usize| divisors.is_valid(row) && divisors.value(row) == 0.0;
+    let has_failed = |row: usize| result.is_valid(row) && is_zero(if is_constant { 0 } else { row });
+    let may_fail = (0..divisors.len()).any(is_zero);
+    if may_fail && (0..result.len()).any(has_failed) { Err(ArrowError::DivideByZero) } else { Ok(result) }
+}
+
+#[derive(Debug, Clone)]
+struct Arithmetic {
+    name: &'static str,
+    kernel: Kernel,
+    signature: Signature,
+}
+
+impl PartialEq for Arithmetic {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Arithmetic {}
+
+impl std::hash::Hash for Arithmetic {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for Arithmetic {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        Ok(arguments[0].clone())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        apply(&args.args[0], &args.args[1], self.kernel).map_err(|error| match error {
+            DataFusionError::ArrowError(error, _) if matches!(*error, ArrowError::ArithmeticOverflow(_)) => {
+                let message = format!("{} out of range", SqlType::of_arrow(args.return_field.data_type()));
+                SqlError::new(ErrorKind::NumericValueOutOfRange, message).into_engine()
+            }
+            error => error,
+        })
+    }
+}

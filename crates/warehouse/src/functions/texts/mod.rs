@@ -1,0 +1,16 @@
+//! Functions of texts and of bytes.
+
+mod any_argument;
+mod bytes;
+mod hashes;
+mod length;
+pub(crate) mod regexp;
+pub(crate) mod strings;
+
+use super::Function;
+
+pub(super) use any_argument::functions as engine_functions;
+
+pub(super) fn functions() -> Vec<Function> {
+    [bytes::functions(), hashes::functions(), length::functions(), regexp::functions(), strings::functions()].concat()
+}
