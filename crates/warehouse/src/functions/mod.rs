@@ -1,9 +1,11 @@
 //! Redshift's functions, where the engine's own differ or do not exist. One family a file.
 
 mod casts;
+mod cell;
 mod dates;
 mod function;
 mod json;
+mod kind;
 mod numbers;
 mod row;
 mod single_value;

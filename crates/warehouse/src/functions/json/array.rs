@@ -7,7 +7,7 @@ use datafusion::common::Result;
 use super::documents::is_json;
 use super::path::invalid_json;
 use crate::functions::Function;
-use crate::functions::casts::cast::scalar_text;
+use crate::functions::casts::super_value::scalar_text;
 use crate::functions::row::Kind::{Document, Flag, Text, Whole};
 use crate::functions::row::{Row, by_row};
 

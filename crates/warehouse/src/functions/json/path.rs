@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
 
 use super::path_tree::PathTree;
 use crate::error::{ErrorKind, SqlError};
-use crate::functions::casts::cast::from_super;
+use crate::functions::casts::super_value::from_super;
 use crate::functions::super_values::value::Step;
 use crate::types::{MAX_VARCHAR, SqlType};
 

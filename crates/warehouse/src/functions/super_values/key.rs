@@ -20,7 +20,7 @@ use datafusion::common::Result;
 use datafusion::logical_expr::{Expr, ScalarUDF};
 
 use crate::functions::Function;
-use crate::functions::casts::cast::scalar_text;
+use crate::functions::casts::super_value::scalar_text;
 use crate::functions::function::map_first;
 
 /// The name by which the optimizer finds keys.

@@ -11,7 +11,8 @@ use datafusion::prelude::lit;
 use super::kind::is;
 use crate::error::{ErrorKind, SqlError};
 use crate::functions::Function;
-use crate::functions::casts::cast::{overflow, scalar_text};
+use crate::functions::casts::cast::overflow;
+use crate::functions::casts::super_value::scalar_text;
 use crate::functions::row::Kind::{Super, Text};
 use crate::functions::row::{Json, by_row};
 
