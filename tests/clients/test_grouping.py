@@ -220,7 +220,7 @@ def test_numbers_of_rows_are_bigints(sql):
     ("SELECT 99999::smallint", psycopg.errors.NumericValueOutOfRange), ("SELECT g FROM huge WHERE x::int > 1", psycopg.errors.NumericValueOutOfRange),
     ("SELECT g FROM huge WHERE (g * 2147483647)::int > 3", psycopg.errors.NumericValueOutOfRange), ("SELECT count(*) FROM huge WHERE 1 / (g - g) > 0", psycopg.errors.DivisionByZero),
     ("DELETE FROM huge WHERE g / (g - g) = 1", psycopg.errors.DivisionByZero), ("SELECT 12345.6::decimal(4,1)", psycopg.errors.NumericValueOutOfRange),
-    ("SELECT count(*) FROM huge WHERE x * 2 > 1", psycopg.errors.NumericValueOutOfRange), ("SELECT count(*) FROM huge WHERE name::int > 0", psycopg.errors.InvalidTextRepresentation), ("SELECT 2 ^ 3", psycopg.errors.FeatureNotSupported),
+    ("SELECT count(*) FROM huge WHERE x * 2 > 1", psycopg.errors.NumericValueOutOfRange), ("SELECT count(*) FROM huge WHERE name::int > 0", psycopg.errors.InvalidTextRepresentation),
 ])
 def test_values_that_do_not_fit_are_told_so(sql, query, error):
     sql.execute("CREATE TABLE huge (g int, x decimal(38,0), name varchar(5))")

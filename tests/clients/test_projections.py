@@ -2,6 +2,7 @@
 
 import json
 
+import psycopg
 import pytest
 from server import lab_statements
 
@@ -119,3 +120,18 @@ def test_a_grouped_streaming_view_may_group_by_what_it_computes(lab, sql):
         rows = sql.execute("SELECT month, parity, n FROM grouped ORDER BY 2").fetchall()
         lab.put([json.dumps(RECORD | {"a": number}) for number in range(10)])
     assert rows == [("2026-03", "even", 10), ("2026-03", "odd", 10)]
+
+
+def test_sums_of_documents_values_are_kept(lab, sql):
+    sql.execute(
+        "CREATE MATERIALIZED VIEW kept AS SELECT json_parse(kinesis_data).flag AS flag, sum(json_parse(kinesis_data).a) AS total, "
+        "min(json_parse(kinesis_data).a) AS least, max(json_parse(kinesis_data).a)::int AS most "
+        "FROM evdata.ev_stream_data GROUP BY 1"
+    )
+    for round in range(3):
+        lab.put([json.dumps(RECORD | {"a": number + round * 10}) for number in range(10)])
+        sql.execute("REFRESH MATERIALIZED VIEW kept")
+    assert sql.execute("SELECT flag, total, least, most FROM kept").fetchall() == [('"Y"', "435", "0", 29)]
+    assert sql.execute("SELECT state FROM svv_mv_info WHERE name = 'kept'").fetchone() == (1,)
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match="other than COUNT, SUM, MIN, MAX and AVG"):
+        sql.execute("CREATE MATERIALIZED VIEW mean AS SELECT avg(json_parse(kinesis_data).a) FROM evdata.ev_stream_data")

@@ -144,7 +144,8 @@ fn call(expr: &Expr) -> Option<&AggregateFunction> {
 
 /// The name of an aggregate that can be kept in parts. AVG is a quotient of two by now.
 fn kind(function: &AggregateUDF) -> Option<&'static str> {
-    ["count", "sum", "min", "max"].into_iter().find(|name| *name == function.name())
+    const KINDS: [&str; 7] = ["count", "sum", "min", "max", "super_sum", "super_min", "super_max"];
+    KINDS.into_iter().find(|name| *name == function.name())
 }
 
 fn split(above: &[&LogicalPlan], aggregate: &Aggregate) -> Result<Maintenance> {
