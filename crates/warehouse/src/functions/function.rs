@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::{DataType, FieldRef};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -176,6 +176,11 @@ pub(super) fn no_match<T>(name: &str, arguments: &[DataType]) -> Result<T> {
     let types: Vec<String> = arguments.iter().map(|argument| SqlType::of_arrow(argument).to_string()).collect();
     let message = format!("function {name}({}) does not exist", types.join(", "));
     Err(SqlError::new(ErrorKind::UndefinedFunction, message).into_engine())
+}
+
+/// The error for an argument whose value is not taken.
+pub(super) fn invalid(message: impl Into<String>) -> DataFusionError {
+    SqlError::new(ErrorKind::InvalidParameterValue, message).into_engine()
 }
 
 /// Whether an argument is text, or null of no type.

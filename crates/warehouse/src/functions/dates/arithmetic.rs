@@ -1,13 +1,10 @@
 //! Functions of dates and times: their parts, what lies between two of them, and what lies so far from one.
 
-use std::cmp::Ordering;
-
 use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, Weekday};
 use datafusion::common::Result;
 
 use super::part::{DAY, DatePart, add_months, date_time, micros_of, out_of_range};
-use crate::error::{ErrorKind, SqlError};
-use crate::functions::function::Function;
+use crate::functions::function::{Function, invalid};
 use crate::functions::row::Kind::{Instant, Moment as AMoment, MomentOrSpan, Span, Text, Whole};
 use crate::functions::row::{Day, Kind, Memo, Moment, Row, by_row, by_row_with};
 use crate::types::SqlType;
@@ -96,11 +93,7 @@ fn kept(given: SqlType) -> Option<SqlType> {
 }
 
 fn compare(row: &Row<'_>) -> Result<Option<i32>> {
-    Ok(Some(match row.whole(0).cmp(&row.whole(1)) {
-        Ordering::Less => -1,
-        Ordering::Equal => 0,
-        Ordering::Greater => 1,
-    }))
+    Ok(Some(row.whole(0).cmp(&row.whole(1)) as i32))
 }
 
 fn day_of(micros: i64) -> Result<Option<Day>> {
@@ -135,9 +128,7 @@ fn weekday(name: &str) -> Result<Weekday> {
     ];
     let lower = name.trim().to_ascii_lowercase();
     let found = DAYS.iter().find(|(_, names)| names.contains(&lower.as_str()));
-    found.map(|(day, _)| *day).ok_or_else(|| {
-        SqlError::new(ErrorKind::InvalidParameterValue, format!("\"{name}\" is not a day of the week")).into_engine()
-    })
+    found.map(|(day, _)| *day).ok_or_else(|| invalid(format!("\"{name}\" is not a day of the week")))
 }
 
 /// Whole months between the same days or two last days of months, whatever the times; else with days of a month of 31 days.

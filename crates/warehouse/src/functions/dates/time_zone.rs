@@ -5,8 +5,8 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 use datafusion::common::Result;
 
 use super::part::{SECOND, date_time, out_of_range};
-use crate::error::{ErrorKind, SqlError};
-use crate::functions::function::Function;
+use crate::error::SqlError;
+use crate::functions::function::{Function, invalid};
 use crate::functions::row::Kind::{Moment as AMoment, Text};
 use crate::functions::row::{Memo, Moment, by_row_with};
 use crate::types::SqlType;
@@ -33,12 +33,8 @@ pub(crate) fn functions() -> Vec<Function> {
 }
 
 fn zone(zones: &mut Memo<Zone>, name: &str) -> Result<Zone> {
-    let zone = zones.get(&[name], || {
-        Zone::parse(name).ok_or_else(|| {
-            let message = format!("time zone \"{name}\" not recognized");
-            SqlError::new(ErrorKind::InvalidParameterValue, message).into_engine()
-        })
-    });
+    let zone =
+        zones.get(&[name], || Zone::parse(name).ok_or_else(|| invalid(format!("time zone \"{name}\" not recognized"))));
     zone.copied()
 }
 

@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use datafusion::common::Result;
 
 use crate::error::{ErrorKind, SqlError};
-use crate::functions::function::Function;
+use crate::functions::function::{Function, invalid};
 use crate::functions::row::Kind::Number;
 use crate::functions::row::{Row, by_row, by_row_with};
 
@@ -67,7 +67,7 @@ fn log10(x: f64) -> f64 {
 fn checked(result: f64, row: &Row<'_>) -> Result<Option<f64>> {
     let arguments = || (0..row.len()).map(|place| row.number(place));
     if result.is_nan() && !arguments().any(f64::is_nan) {
-        return Err(SqlError::new(ErrorKind::InvalidParameterValue, "input is out of range").into_engine());
+        return Err(invalid("input is out of range"));
     }
     if result.is_infinite() && arguments().all(f64::is_finite) {
         return Err(SqlError::new(ErrorKind::NumericValueOutOfRange, "value out of range: overflow").into_engine());

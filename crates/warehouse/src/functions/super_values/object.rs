@@ -6,6 +6,7 @@ use datafusion::common::Result;
 
 use crate::error::{ErrorKind, SqlError};
 use crate::functions::Function;
+use crate::functions::function::invalid;
 use crate::functions::row::Kind::Super;
 use crate::functions::row::{Json, Row, by_row, by_row_of_many};
 
@@ -53,7 +54,7 @@ fn write_renamed(json: &str, rename: fn(&str) -> String, renamed: &mut String) -
             let mut seen = HashSet::new();
             renamed.push('{');
             for attribute in sonic_rs::to_object_iter(json) {
-                let (name, value) = attribute.map_err(|error| invalid(&error.to_string()))?;
+                let (name, value) = attribute.map_err(|error| invalid(error.to_string()))?;
                 let name = rename(&name);
                 renamed.push_str(if seen.is_empty() { "" } else { "," });
                 renamed.push_str(&sonic_rs::to_string(&name).unwrap_or_default());
@@ -70,7 +71,7 @@ fn write_renamed(json: &str, rename: fn(&str) -> String, renamed: &mut String) -
         Some(b'[') => {
             renamed.push('[');
             for (place, value) in sonic_rs::to_array_iter(json).enumerate() {
-                let value = value.map_err(|error| invalid(&error.to_string()))?;
+                let value = value.map_err(|error| invalid(error.to_string()))?;
                 renamed.push_str(if place == 0 { "" } else { "," });
                 write_renamed(value.as_raw_str(), rename, renamed)?;
             }
@@ -79,8 +80,4 @@ fn write_renamed(json: &str, rename: fn(&str) -> String, renamed: &mut String) -
         _ => renamed.push_str(json),
     }
     Ok(())
-}
-
-fn invalid(message: &str) -> datafusion::common::DataFusionError {
-    SqlError::new(ErrorKind::InvalidParameterValue, message).into_engine()
 }

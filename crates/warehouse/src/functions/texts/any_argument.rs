@@ -11,9 +11,8 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use crate::error::{ErrorKind, SqlError};
 use crate::functions::casts::cast::cast;
-use crate::functions::function::{Function, map_value};
+use crate::functions::function::{Function, invalid, map_value};
 use crate::functions::row::Kind::{Bytes, Whole};
 use crate::functions::row::by_row;
 use crate::types::{MAX_VARCHAR, SqlType};
@@ -51,9 +50,7 @@ fn substring_of_bytes() -> Function {
         let (bytes, start) = (row.bytes(0), row.whole(1));
         let end = if row.len() > 2 { start.saturating_add(row.whole(2)) } else { i64::MAX };
         if row.len() > 2 && row.whole(2) < 0 {
-            return Err(
-                SqlError::new(ErrorKind::InvalidParameterValue, "negative substring length not allowed").into_engine()
-            );
+            return Err(invalid("negative substring length not allowed"));
         }
         let place = |place: i64| usize::try_from(place - 1).unwrap_or(0).min(bytes.len());
         Ok(Some(bytes[place(start)..place(end).max(place(start))].to_vec()))

@@ -8,8 +8,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
-use crate::error::{ErrorKind, SqlError};
-use crate::functions::function::{Function, constant_text, is_bytes, is_text, map_first, no_match};
+use crate::functions::function::{Function, constant_text, invalid, is_bytes, is_text, map_first, no_match};
 use crate::functions::row::Kind::{Text, WholeOrBytes};
 use crate::functions::row::by_row;
 use crate::types::{MAX_VARBYTE, MAX_VARCHAR, SqlType};
@@ -85,7 +84,7 @@ fn format_of(args: &ScalarFunctionArgs) -> Result<Format> {
 fn to_utf8(bytes: &BinaryViewArray) -> Result<ArrayRef> {
     match bytes.clone().to_string_view() {
         Ok(text) => Ok(Arc::new(text)),
-        Err(_) => Err(invalid("the VARBYTE value is not valid UTF-8".into())),
+        Err(_) => Err(invalid("the VARBYTE value is not valid UTF-8")),
     }
 }
 
@@ -121,8 +120,4 @@ fn chunks(text: &str, length: usize) -> Option<impl Iterator<Item = &str>> {
     let even =
         text.is_ascii() && text.len().is_multiple_of(length) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     even.then(|| (0..text.len()).step_by(length).map(move |at| &text[at..at + length]))
-}
-
-fn invalid(message: String) -> datafusion::common::DataFusionError {
-    SqlError::new(ErrorKind::InvalidParameterValue, message).into_engine()
 }

@@ -1,11 +1,10 @@
 //! Functions of texts that the engine does not have, or has with another meaning.
 
-use std::cmp::Ordering;
-
 use datafusion::common::Result;
 
 use crate::error::{ErrorKind, SqlError};
 use crate::functions::Function;
+use crate::functions::function::invalid;
 use crate::functions::row::Kind::{Bytes, Text, Whole};
 use crate::functions::row::{Row, by_row};
 
@@ -39,7 +38,7 @@ pub(crate) fn functions() -> Vec<Function> {
 fn like_pattern(pattern: &str, escape: &str) -> Result<String> {
     let mut escapes = escape.chars();
     let (escape, None) = (escapes.next(), escapes.next()) else {
-        return Err(invalid("an escape string must be one character".into()));
+        return Err(invalid("an escape string must be one character"));
     };
     let (mut written, mut letters) = (String::with_capacity(pattern.len()), pattern.chars());
     while let Some(letter) = letters.next() {
@@ -119,7 +118,7 @@ fn strtol(text: &str, base: i64) -> Result<i64> {
 /// American Soundex: the first letter, and digits for the consonants behind it. Empty if there is no letter at all.
 fn soundex(text: &str) -> Result<String> {
     if !text.is_ascii() {
-        return Err(invalid("SOUNDEX takes the letters a to z only".into()));
+        return Err(invalid("SOUNDEX takes the letters a to z only"));
     }
     let mut letters = text.bytes().map(|letter| letter.to_ascii_uppercase()).filter(u8::is_ascii_uppercase);
     let Some(first) = letters.next() else { return Ok(String::new()) };
@@ -151,11 +150,7 @@ fn digit(letter: u8) -> Option<char> {
 
 fn compare(row: &Row<'_>) -> Result<Option<i32>> {
     let trimmed = |place| row.text(place).trim_end_matches(' ');
-    Ok(Some(match trimmed(0).cmp(trimmed(1)) {
-        Ordering::Less => -1,
-        Ordering::Equal => 0,
-        Ordering::Greater => 1,
-    }))
+    Ok(Some(trimmed(0).cmp(trimmed(1)) as i32))
 }
 
 /// A bit, counted from the lowest one of the last byte.
@@ -166,8 +161,4 @@ fn getbit(row: &Row<'_>) -> Result<Option<i32>> {
         Some(byte) => Ok(Some(i32::from(byte >> (place % 8) & 1))),
         None => Err(invalid(format!("there is no bit {place} in {} bytes", bytes.len()))),
     }
-}
-
-fn invalid(message: String) -> datafusion::common::DataFusionError {
-    SqlError::new(ErrorKind::InvalidParameterValue, message).into_engine()
 }
