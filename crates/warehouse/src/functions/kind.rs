@@ -46,61 +46,60 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The type that an argument is converted to; none if it is not taken.
-    pub(super) fn accept(self, argument: &DataType) -> Option<DataType> {
-        let is_moment = matches!(argument, DataType::Date32 | DataType::Time64(_) | DataType::Timestamp(..));
-        let (is_taken, wanted) = match self {
-            // Numbers and moments are written out.
-            Self::Text if !argument.is_binary() => return Some(argument.clone()),
-            Self::Text => (false, DataType::Utf8View),
-            Self::Whole => (argument.is_integer() || is_text(argument), DataType::Int64),
-            Self::Number => (argument.is_numeric() || is_text(argument), DataType::Float64),
-            Self::Flag => (argument.is_null() || argument == &DataType::Boolean, DataType::Boolean),
-            Self::Bytes => (is_text(argument) || argument.is_binary(), DataType::BinaryView),
-            Self::Moment => (is_moment || is_text(argument), moment(SqlType::of_arrow(argument)).arrow()),
-            Self::Instant => return Self::Moment.accept(argument),
-            Self::Span => (is_span(argument) || argument.is_null(), SqlType::Interval.arrow()),
-            Self::MomentOrSpan if is_span(argument) => (true, SqlType::Interval.arrow()),
-            Self::MomentOrSpan => return Self::Moment.accept(argument),
-            Self::WholeOrBytes if argument.is_integer() => (true, DataType::Int64),
-            Self::WholeOrBytes => return Self::Bytes.accept(argument),
-            Self::Shown if argument.is_numeric() => return Some(argument.clone()),
-            Self::Shown => (is_moment || is_text(argument), moment(SqlType::of_arrow(argument)).arrow()),
-            Self::Super => return Some(argument.clone()),
-            Self::Document => (is_text(argument), DataType::Utf8View),
-        };
-        // A text is read when the function runs, with the errors that a cast of it has.
-        let is_read = argument.is_string();
-        is_taken.then_some(if is_read { DataType::Utf8View } else { wanted })
+    /// The kind that this one is for an argument of a type, if it is one of several.
+    fn of(self, given: SqlType) -> Self {
+        match self {
+            Self::WholeOrBytes if given.is_numeric() => Self::Whole,
+            Self::WholeOrBytes => Self::Bytes,
+            Self::MomentOrSpan if given == SqlType::Interval => Self::Span,
+            Self::MomentOrSpan => Self::Moment,
+            Self::Shown if given.is_numeric() || given == SqlType::Super => Self::Text,
+            Self::Shown => Self::Moment,
+            Self::Document if given == SqlType::Super => Self::Super,
+            Self::Document => Self::Text,
+            simple => simple,
+        }
     }
 
+    /// The type that an argument is converted to; none if it is not taken.
+    pub(super) fn accept(self, argument: &DataType) -> Option<DataType> {
+        let given = SqlType::of_arrow(argument);
+        let is_moment = matches!(argument, DataType::Date32 | DataType::Time64(_) | DataType::Timestamp(..));
+        let (is_taken, wanted) = match self.of(given) {
+            // Numbers and moments are written out.
+            Self::Text => (!argument.is_binary(), argument.clone()),
+            Self::Super => (true, argument.clone()),
+            Self::Whole => (argument.is_integer(), SqlType::BigInt.arrow()),
+            Self::Number => (argument.is_numeric(), SqlType::Double.arrow()),
+            Self::Flag => (argument == &DataType::Boolean, DataType::Boolean),
+            Self::Bytes => (argument.is_binary(), DataType::BinaryView),
+            Self::Moment | Self::Instant => (is_moment, moment(given).arrow()),
+            _ => (given == SqlType::Interval, SqlType::Interval.arrow()),
+        };
+        // A text is read when the function runs, with the errors that a cast of it has.
+        match is_text(argument) {
+            true => Some(DataType::Utf8View),
+            false => is_taken.then_some(wanted),
+        }
+    }
+
+    /// The values of an argument.
     pub(super) fn column(self, given: &ColumnarValue, from: SqlType) -> Result<Argument> {
         let (values, step) = match given {
             ColumnarValue::Array(values) => (Arc::clone(values), 1),
             ColumnarValue::Scalar(value) => (value.to_array()?, 0),
         };
         let cast_to = |to: SqlType| cast(&values, from, to);
-        let column = match self {
+        let column = match self.of(from) {
             Self::Text => Column::Text(cast_to(SqlType::Varchar(u32::MAX))?.as_string_view().clone()),
+            Self::Super => Column::Text(cast_to(SqlType::Super)?.as_string_view().clone()),
             Self::Whole => Column::Whole(cast_to(SqlType::BigInt)?.as_primitive::<Int64Type>().clone()),
             Self::Number => Column::Number(cast_to(SqlType::Double)?.as_primitive::<Float64Type>().clone()),
             Self::Flag => Column::Flag(cast_to(SqlType::Boolean)?.as_boolean().clone()),
             Self::Bytes => Column::Bytes(cast_to(SqlType::Varbyte(u32::MAX))?.as_binary_view().clone()),
-            Self::Moment => Column::Whole(micros(&cast_to(moment(from))?)),
             Self::Instant if from.arrow().is_string() => Column::Whole(micros(&cast_to(SqlType::TimestampTz)?)),
-            Self::Instant => return Self::Moment.column(given, from),
-            Self::MomentOrSpan if from != SqlType::Interval => return Self::Moment.column(given, from),
-            Self::Span | Self::MomentOrSpan => {
-                let spans = cast_to(SqlType::Interval)?;
-                Column::Span(spans.as_primitive::<IntervalMonthDayNanoType>().clone())
-            }
-            Self::WholeOrBytes if from.is_numeric() => return Self::Whole.column(given, from),
-            Self::WholeOrBytes => return Self::Bytes.column(given, from),
-            Self::Shown if from.is_numeric() || from == SqlType::Super => return Self::Text.column(given, from),
-            Self::Shown => return Self::Moment.column(given, from),
-            Self::Document if from == SqlType::Super => Column::Text(values.as_string_view().clone()),
-            Self::Document => Column::Text(cast_to(SqlType::Varchar(u32::MAX))?.as_string_view().clone()),
-            Self::Super => Column::Text(cast_to(SqlType::Super)?.as_string_view().clone()),
+            Self::Moment | Self::Instant => Column::Whole(micros(&cast_to(moment(from))?)),
+            _ => Column::Span(cast_to(SqlType::Interval)?.as_primitive::<IntervalMonthDayNanoType>().clone()),
         };
         Ok(Argument { column, step, sql_type: from })
     }
@@ -142,9 +141,4 @@ impl Column {
             Self::Span(values) => values.is_null(row),
         }
     }
-}
-
-/// Whether an argument is an interval.
-fn is_span(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Interval(_) | DataType::Duration(_))
 }
