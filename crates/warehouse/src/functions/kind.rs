@@ -69,7 +69,8 @@ impl Kind {
             // Numbers and moments are written out.
             Self::Text => (!argument.is_binary(), argument.clone()),
             Self::Super => (true, argument.clone()),
-            Self::Whole => (argument.is_integer(), SqlType::BigInt.arrow()),
+            // It stays known how many bytes it has.
+            Self::Whole => (argument.is_integer(), given.arrow()),
             Self::Number => (argument.is_numeric(), SqlType::Double.arrow()),
             Self::Flag => (argument == &DataType::Boolean, DataType::Boolean),
             Self::Bytes => (argument.is_binary(), DataType::BinaryView),

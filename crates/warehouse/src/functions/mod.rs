@@ -18,10 +18,11 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 pub(crate) use casts::assign::{ASSIGN_AS, assign};
 pub(crate) use casts::cast::{CAST_AS, cast_target, cast_to, written_cast};
-pub(crate) use dates::arithmetic::EXTRACT;
+pub(crate) use dates::arithmetic::{EXTRACT, EXTRACT_EPOCH};
 pub use dates::interval::interval_text;
 pub(crate) use dates::interval::{divided, times};
 pub(crate) use dates::part::DatePart;
+pub(crate) use dates::span::Span;
 pub(crate) use dates::time_zone::TIMEZONE;
 pub(crate) use function::Function;
 pub(crate) use json::documents::{

@@ -14,6 +14,7 @@ mod named;
 mod operators;
 mod overflow;
 mod rewrite;
+mod spelled_calls;
 mod sums;
 mod super_arithmetic;
 mod super_compare;

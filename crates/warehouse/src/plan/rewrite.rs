@@ -74,8 +74,8 @@ impl VisitorMut for SpellOutPaths {
 /// what is written.
 pub(super) fn spell_out(query: &mut Query) {
     // None breaks off.
-    let _ = query.visit(&mut IntegersInSums);
     let _ = query.visit(&mut SpellOutSyntax);
+    let _ = query.visit(&mut IntegersInSums);
     let _ = query.visit(&mut SpellOutCasts);
 }
 
@@ -233,14 +233,14 @@ fn as_integer(expr: &mut Expr) {
             conditions.iter_mut().for_each(|branch| as_integer(&mut branch.result));
             else_result.iter_mut().for_each(|value| as_integer(value));
         }
-        Expr::Function(function) if is_named(&function.name, &["coalesce", "nvl", "nullif"]) => {
+        Expr::Function(function) if is_named(&function.name, &["coalesce", "negative", "nullif", "nvl", "nvl2"]) => {
             arguments_of(function).for_each(as_integer);
         }
         _ => {}
     }
 }
 
-fn is_named(function: &ObjectName, names: &[&str]) -> bool {
+pub(super) fn is_named(function: &ObjectName, names: &[&str]) -> bool {
     let name = function.0.last().and_then(|part| part.as_ident());
     name.is_some_and(|name| names.iter().any(|known| name.value.eq_ignore_ascii_case(known)))
 }
@@ -379,14 +379,14 @@ pub(super) fn cast(expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
-pub(super) fn call<const N: usize>(name: &str, arguments: [Expr; N]) -> Expr {
+pub(super) fn call(name: &str, arguments: impl IntoIterator<Item = Expr>) -> Expr {
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
         args: FunctionArguments::List(FunctionArgumentList {
             duplicate_treatment: None,
-            args: arguments.map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))).into(),
+            args: arguments.into_iter().map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))).collect(),
             clauses: Vec::new(),
         }),
         filter: None,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, Result};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, InSubquery, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
@@ -177,6 +177,15 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             known_super(Expr::Case(Case { expr, when_then_expr, else_expr }))
         }
         Expr::ScalarFunction(call) if call.args.iter().any(is_super) => return of_super(call, schema),
+        // Redshift: of the type of the first. The engine makes one of both.
+        Expr::ScalarFunction(call) if call.name() == "nullif" && call.args.len() == 2 => {
+            let types = (type_of(&call.args[0], schema), type_of(&call.args[1], schema));
+            let kept = types.0.filter(|kept| kept.is_numeric() && types.1.is_some_and(|other| other != *kept));
+            match kept {
+                Some(kept) => cast_to(Expr::ScalarFunction(call), kept),
+                None => return Ok(Transformed::no(Expr::ScalarFunction(call))),
+            }
+        }
         Expr::WindowFunction(mut window) => {
             if window.params.args.first().is_some_and(is_super)
                 && let Some(aggregate) = super_aggregate(window.fun.name())
@@ -212,6 +221,10 @@ fn of_super(mut call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<E
         ("coalesce", values) => {
             values.iter_mut().for_each(|value| into_super(value, schema));
             Expr::ScalarFunction(call)
+        }
+        ("nullif", [value, other]) => {
+            let is_other = equal(value, other, schema)?;
+            rewrite(when(is_other, lit(ScalarValue::Null)).otherwise(value.clone())?, schema)?.data
         }
         ("nvl2", [value, one, other]) => {
             rewrite(when(value.clone().is_not_null(), one.clone()).otherwise(other.clone())?, schema)?.data

@@ -97,16 +97,26 @@ impl Dialect for RedshiftDialect {
         true
     }
 
-    /// The operators `@`, `|/` and `||/`, which the parser knows of PostgreSQL only.
+    /// The power binds more tightly than any other operator of two sides (PostgreSQL, Redshift).
+    fn prec_value(&self, precedence: Precedence) -> u8 {
+        match precedence {
+            Precedence::Caret => self.0.prec_value(Precedence::MulDivModOp) + 1,
+            other => self.0.prec_value(other),
+        }
+    }
+
+    /// Signs, which bind still more tightly, and the operators `@`, `|/` and `||/`, which the parser knows of PostgreSQL only.
     fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
-        let op = match parser.peek_token_ref().token {
-            Token::AtSign => UnaryOperator::PGAbs,
-            Token::PGSquareRoot => UnaryOperator::PGSquareRoot,
-            Token::PGCubeRoot => UnaryOperator::PGCubeRoot,
+        let (op, precedence) = match parser.peek_token_ref().token {
+            Token::Minus => (UnaryOperator::Minus, Precedence::Caret),
+            Token::Plus => (UnaryOperator::Plus, Precedence::Caret),
+            Token::AtSign => (UnaryOperator::PGAbs, Precedence::PlusMinus),
+            Token::PGSquareRoot => (UnaryOperator::PGSquareRoot, Precedence::PlusMinus),
+            Token::PGCubeRoot => (UnaryOperator::PGCubeRoot, Precedence::PlusMinus),
             _ => return None,
         };
         parser.next_token();
-        let operand = parser.parse_subexpr(self.prec_value(Precedence::PlusMinus));
+        let operand = parser.parse_subexpr(self.prec_value(precedence));
         Some(operand.map(|operand| Expr::UnaryOp { op, expr: Box::new(operand) }))
     }
 

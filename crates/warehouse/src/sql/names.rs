@@ -99,6 +99,14 @@ fn figure(expr: &Expr) -> Option<String> {
         Expr::Cast { expr, data_type, .. } => {
             figure(expr).or_else(|| Some(crate::types::SqlType::from_ast(data_type).ok()?.short_name().to_owned()))
         }
+        Expr::Convert { expr, data_type: Some(data_type), .. } => {
+            figure(expr).or_else(|| Some(crate::types::SqlType::from_ast(data_type).ok()?.short_name().to_owned()))
+        }
+        Expr::TypedString(typed) => {
+            Some(crate::types::SqlType::from_ast(&typed.data_type).ok()?.short_name().to_owned())
+        }
+        Expr::Interval(_) => Some("interval".into()),
+        Expr::AtTimeZone { .. } => Some("timezone".into()),
         Expr::Case { .. } => Some("case".into()),
         Expr::Nested(expr) | Expr::Collate { expr, .. } => figure(expr),
         Expr::Extract { .. } => Some("date_part".into()),

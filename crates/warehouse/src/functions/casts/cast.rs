@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryViewArray, StringViewArray, StringViewBuilder};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, FieldRef, IntervalMonthDayNanoType};
+use datafusion::arrow::datatypes::{DataType, FieldRef, IntervalMonthDayNanoType, TimestampMicrosecondType};
 use datafusion::arrow::util::display::FormatOptions;
 use datafusion::common::{Result, internal_err, plan_err};
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -140,8 +140,12 @@ pub(crate) fn cast(values: &ArrayRef, from: SqlType, to: SqlType) -> Result<Arra
             text_to_decimal(&as_text(values, from)?, precision, scale)
         }
         (SqlType::Varchar(_) | SqlType::Char(_), to) => from_text(&as_text(values, from)?, to),
+        (SqlType::Timestamp, SqlType::TimestampTz) if values.data_type() == &SqlType::Timestamp.arrow() => {
+            let moments = values.as_primitive::<TimestampMicrosecondType>();
+            Ok(Arc::new(moments.clone().with_timezone("UTC")))
+        }
         (SqlType::SmallInt | SqlType::Integer | SqlType::BigInt, SqlType::Varbyte(_)) => {
-            integer_bytes::to_bytes(values)
+            integer_bytes::to_bytes(values, from)
         }
         (SqlType::Varbyte(_), SqlType::SmallInt | SqlType::Integer | SqlType::BigInt) => {
             integer_bytes::from_bytes(values.as_binary_view(), to)
@@ -214,6 +218,9 @@ pub(crate) fn cut(texts: &StringViewArray, length: usize) -> ArrayRef {
 
 fn cut_bytes(values: &ArrayRef, length: usize) -> Result<ArrayRef> {
     let bytes = convert(values, &DataType::BinaryView)?;
+    if bytes.as_binary_view().lengths().all(|bytes| bytes as usize <= length) {
+        return Ok(bytes);
+    }
     let cut = bytes.as_binary_view().iter().map(|bytes| bytes.map(|bytes| &bytes[..bytes.len().min(length)]));
     Ok(Arc::new(cut.collect::<BinaryViewArray>()))
 }

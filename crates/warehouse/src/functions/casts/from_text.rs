@@ -2,61 +2,103 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringViewArray};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, IntervalMonthDayNanoArray, StringViewArray,
+};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::Date32Type;
+use datafusion::arrow::datatypes::{DataType, Date32Type, Int64Type, IntervalMonthDayNano};
 use datafusion::arrow::util::display::FormatOptions;
 use datafusion::common::Result;
 
 use super::cast::convert;
 use crate::error::{ErrorKind, SqlError};
 use crate::functions::dates::literal;
+use crate::functions::dates::span::Span;
 use crate::types::SqlType;
 
 pub(crate) fn from_text(texts: &StringViewArray, to: SqlType) -> Result<ArrayRef> {
-    let trimmed: StringViewArray = texts.iter().map(|text| text.map(str::trim)).collect();
     match to {
         SqlType::Varbyte(_) => return Ok(Arc::new(texts.clone().to_binary_view())),
-        SqlType::Boolean => return booleans(&trimmed),
-        // The engine takes times without colons for something else.
-        SqlType::Time => return moments(&trimmed, to),
+        SqlType::Boolean => return booleans(texts),
+        SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::TimestampTz => return moments(texts, to, false),
+        SqlType::Interval => return spans(texts),
         _ => {}
     }
-    // Redshift: a TIMESTAMP does not look at a zone; the engine does.
-    if to == SqlType::Timestamp && trimmed.iter().flatten().any(has_zone) {
-        return moments(&trimmed, to);
-    }
-    let source: ArrayRef = Arc::new(trimmed);
-    match convert(&source, &to.arrow()) {
-        Err(_) if matches!(to, SqlType::Date | SqlType::Timestamp | SqlType::TimestampTz) => {
-            moments(source.as_string_view(), to)
-        }
-        converted => converted.map_err(|_| bad_text(first_bad(&source, to), to).into_engine()),
-    }
-}
-
-/// Whether something is behind a date and a time that is none of their digits.
-fn has_zone(text: &str) -> bool {
-    let behind_date = text.as_bytes().get(11..).unwrap_or_default();
-    behind_date.iter().any(|byte| matches!(byte, b'+' | b'-')) || behind_date.iter().any(u8::is_ascii_alphabetic)
+    let source: ArrayRef = Arc::new(texts.iter().map(|text| text.map(str::trim)).collect::<StringViewArray>());
+    convert(&source, &to.arrow()).map_err(|_| bad_text(first_bad(&source, to), to).into_engine())
 }
 
 /// The first text that cannot be converted.
 fn first_bad(source: &ArrayRef, to: SqlType) -> &str {
-    let options = CastOptions { safe: true, format_options: FormatOptions::default() };
-    let converted = cast_with_options(source, &to.arrow(), &options).ok();
+    let converted = convert_leniently(source, &to.arrow()).ok();
     let is_bad = |row: &usize| source.is_valid(*row) && converted.as_ref().is_none_or(|array| array.is_null(*row));
     (0..source.len()).find(is_bad).map(|row| source.as_string_view().value(row)).unwrap_or_default()
 }
 
-/// Texts that say moments in one of Redshift's other ways.
-fn moments(texts: &StringViewArray, to: SqlType) -> Result<ArrayRef> {
-    let moments = texts.iter().map(|text| text.map(|text| literal::read(text, to)).transpose());
-    let moments = moments.collect::<Result<Int64Array, SqlError>>()?;
-    match to {
-        SqlType::Date => Ok(Arc::new(moments.unary::<_, Date32Type>(|day| day as i32))),
-        to => convert(&(Arc::new(moments) as ArrayRef), &to.arrow()),
+/// The engine's own conversion; NULL for a value that cannot be converted.
+fn convert_leniently(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    let options = CastOptions { safe: true, format_options: FormatOptions::default() };
+    Ok(cast_with_options(values, to, &options)?)
+}
+
+/// Texts that say moments. The engine reads those that are written as most are, [`literal`] all others. One that says none is NULL
+/// if the reading `is_lenient`.
+pub(crate) fn moments(texts: &StringViewArray, to: SqlType, is_lenient: bool) -> Result<ArrayRef> {
+    let plain: ArrayRef =
+        Arc::new(texts.iter().map(|text| text.and_then(|text| plain(text.trim(), to))).collect::<StringViewArray>());
+    let converted = convert_leniently(&plain, &to.arrow())?;
+    if converted.null_count() == texts.null_count() {
+        return Ok(converted);
     }
+    let whole = if to == SqlType::Date { DataType::Int32 } else { DataType::Int64 };
+    let whole = convert(&convert(&converted, &whole)?, &DataType::Int64)?;
+    let rows = whole.as_primitive::<Int64Type>().iter().zip(texts).map(|(read, text)| match (read, text) {
+        (None, Some(text)) => match literal::read(text.trim(), to) {
+            Err(_) if is_lenient => Ok(None),
+            read => read.map(Some),
+        },
+        (read, _) => Ok(read),
+    });
+    let rows = rows.collect::<Result<Int64Array, SqlError>>()?;
+    match to {
+        SqlType::Date => Ok(Arc::new(rows.unary::<_, Date32Type>(|day| day as i32))),
+        to => convert(&(Arc::new(rows) as ArrayRef), &to.arrow()),
+    }
+}
+
+/// A text as the engine reads it with the meaning that it has: `YYYY-MM-DD HH:MM:SS`. A type without a time zone does not look at
+/// an offset (Redshift). Zones with names, which the engine has other ones of, and times without colons are for [`literal`].
+fn plain(text: &str, to: SqlType) -> Option<&str> {
+    const DATE: usize = "YYYY-MM-DD".len();
+    let is_date = text.len() >= DATE && text.as_bytes()[4] == b'-' && text.as_bytes()[7] == b'-';
+    if to == SqlType::Time || !is_date {
+        return None;
+    }
+    let behind = text.get(DATE + 1..).unwrap_or_default();
+    let end = behind.find(|letter: char| !matches!(letter, '0'..='9' | ':' | '.'));
+    match end.map(|end| (end, &behind[end..])) {
+        None => Some(text),
+        Some((end, zone)) if is_offset(zone) => match to {
+            SqlType::TimestampTz => Some(text),
+            _ => Some(&text[..DATE + 1 + end]),
+        },
+        Some(_) => None,
+    }
+}
+
+fn is_offset(zone: &str) -> bool {
+    let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
+    zone == "Z" || zone.strip_prefix(['+', '-']).is_some_and(is_number)
+}
+
+fn spans(texts: &StringViewArray) -> Result<ArrayRef> {
+    let spans = texts.iter().map(|text| text.map(|text| span(text)).transpose());
+    Ok(Arc::new(spans.collect::<Result<IntervalMonthDayNanoArray>>()?))
+}
+
+fn span(text: &str) -> Result<IntervalMonthDayNano> {
+    let span = Span::parse(text, None, None).and_then(Span::kept);
+    span.ok_or_else(|| bad_text(text, SqlType::Interval).into_engine())
 }
 
 fn bad_text(text: &str, to: SqlType) -> SqlError {
@@ -69,7 +111,7 @@ fn bad_text(text: &str, to: SqlType) -> SqlError {
 }
 
 fn booleans(texts: &StringViewArray) -> Result<ArrayRef> {
-    let read = |text: &str| match text.to_ascii_lowercase().as_str() {
+    let read = |text: &str| match text.trim().to_ascii_lowercase().as_str() {
         "t" | "true" | "y" | "yes" | "1" | "on" => Ok(true),
         "f" | "false" | "n" | "no" | "0" | "off" => Ok(false),
         _ => Err(bad_text(text, SqlType::Boolean).into_engine()),

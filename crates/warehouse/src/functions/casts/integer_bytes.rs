@@ -6,11 +6,12 @@ use datafusion::arrow::array::{ArrayRef, AsArray, BinaryViewArray, Int64Array};
 use datafusion::arrow::datatypes::{DataType, Int16Type, Int32Type, Int64Type};
 use datafusion::common::Result;
 
-use super::cast::cast;
+use super::cast::{cast, convert};
 use crate::error::{ErrorKind, SqlError};
 use crate::types::SqlType;
 
-pub(crate) fn to_bytes(values: &ArrayRef) -> Result<ArrayRef> {
+pub(crate) fn to_bytes(values: &ArrayRef, from: SqlType) -> Result<ArrayRef> {
+    let values = convert(values, &from.arrow())?;
     let bytes: BinaryViewArray = match values.data_type() {
         DataType::Int16 => values.as_primitive::<Int16Type>().iter().map(|value| value.map(i16::to_be_bytes)).collect(),
         DataType::Int32 => values.as_primitive::<Int32Type>().iter().map(|value| value.map(i32::to_be_bytes)).collect(),

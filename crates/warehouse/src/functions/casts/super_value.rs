@@ -14,6 +14,7 @@ use datafusion::common::Result;
 
 use super::cast::{as_text, cut};
 use super::decimal_text::parse_decimal;
+use super::from_text::moments;
 use crate::error::{ErrorKind, SqlError};
 use crate::functions::super_values::number::float_text;
 use crate::types::SqlType;
@@ -32,6 +33,9 @@ pub(crate) fn from_super(documents: &StringViewArray, to: SqlType) -> Result<Arr
         SqlType::Integer => Ok(integers::<Int32Type>(documents)),
         SqlType::BigInt => Ok(integers::<Int64Type>(documents)),
         SqlType::Boolean => Ok(Arc::new(documents.iter().map(|json| json.and_then(truth)).collect::<BooleanArray>())),
+        SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::TimestampTz => {
+            moments(&texts().collect(), to, true)
+        }
         to => {
             let options = CastOptions { safe: true, format_options: FormatOptions::default() };
             Ok(cast_with_options(&texts().collect::<StringViewArray>(), &to.arrow(), &options)?)
@@ -81,9 +85,11 @@ pub(crate) fn to_super(values: &ArrayRef, from: SqlType) -> Result<ArrayRef> {
     }
     let texts = as_text(values, from)?;
     let written = |text: &str| match from {
-        SqlType::Varchar(_) | SqlType::Char(_) | SqlType::Varbyte(_) => sonic_rs::to_string(text).unwrap_or_default(),
-        SqlType::Real | SqlType::Double => text.parse().map_or_else(|_| "null".into(), float_text),
-        _ => text.to_owned(),
+        SqlType::Real | SqlType::Double => {
+            text.parse().ok().filter(|float: &f64| float.is_finite()).map_or_else(|| "null".into(), float_text)
+        }
+        number if number.is_numeric() || matches!(number, SqlType::Boolean | SqlType::Oid) => text.to_owned(),
+        _ => sonic_rs::to_string(text).unwrap_or_default(),
     };
     Ok(Arc::new(texts.iter().map(|text| text.map(written)).collect::<StringViewArray>()))
 }

@@ -12,6 +12,9 @@ use crate::types::SqlType;
 /// The name of EXTRACT in a plan.
 pub(crate) const EXTRACT: &str = "extract";
 
+/// The same for the seconds since 1970, which are more than an INTEGER has.
+pub(crate) const EXTRACT_EPOCH: &str = "extract_epoch";
+
 /// Comparisons of two moments, which differ in what they take texts for.
 const COMPARISONS: [(&str, &[Kind]); 9] = [
     ("date_cmp", &[AMoment, AMoment]),
@@ -59,6 +62,13 @@ pub(crate) fn functions() -> Vec<Function> {
             Ok(Some(Moment(part(parts, row)?.start(row.whole(1))?)))
         })
         .returning(|types| kept(types[1])),
+        by_row(EXTRACT_EPOCH, &[MomentOrSpan], &[], |row| {
+            Ok(Some(match row.span(0) {
+                Some(span) => DatePart::Epoch.of_span(span)?.trunc() as i64,
+                None => DatePart::Epoch.whole_value(row.whole(0))?,
+            }))
+        })
+        .returning(|types| (types[0] == SqlType::TimestampTz).then_some(SqlType::Double)),
         by_row("interval_cmp", &[Span, Span], &[], |row| {
             let length = |place| row.span(place).map_or(Ok(0.0), |span| DatePart::Epoch.of_span(span));
             Ok(Some(length(0)?.total_cmp(&length(1)?) as i32))

@@ -9,6 +9,7 @@ use crate::functions::function::Function;
 use crate::functions::numbers::format::NumberFormat;
 use crate::functions::row::Kind::{Flag, Shown, Text};
 use crate::functions::row::{Day, Memo, Moment, Row, by_row_with};
+use crate::functions::super_values::number::Number;
 use crate::types::SqlType;
 
 pub(crate) fn functions() -> Vec<Function> {
@@ -26,7 +27,7 @@ pub(crate) fn functions() -> Vec<Function> {
             match row.sql_type(0) {
                 Some(number) if number.is_numeric() || number == SqlType::Super => {
                     let format = formats.1.get(&[format], || Ok(NumberFormat::compile(format)))?;
-                    Ok(Some(format.write(row.text(0))))
+                    Ok(Number::parse(row.text(0)).map(|_| format.write(row.text(0))))
                 }
                 _ => {
                     let template = formats.0.get(&[format], || Ok(Template::compile(format)))?;

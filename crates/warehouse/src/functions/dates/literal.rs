@@ -77,6 +77,11 @@ impl Fields {
         let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
         match word.len() {
             _ if is_numeric(word) && word.contains(':') => self.take_clock(word),
+            _ if word.eq_ignore_ascii_case("bc") => {
+                self.year = Some(1 - self.year?);
+                Some(())
+            }
+            _ if word.eq_ignore_ascii_case("ad") => Some(()),
             8 if is_number => self.take_year_first(word[..4].parse().ok()?, &word[4..6], &word[6..]),
             6 if is_number && (self.has_date() || self.is_time) => {
                 self.time = Some((word[..2].parse().ok()?, word[2..4].parse().ok()?, word[4..].parse().ok()?, 0));
@@ -169,7 +174,7 @@ impl Fields {
             _ => hour,
         };
         // The end of a day is the start of the next.
-        if (hour, minute, second, micros) == (24, 0, 0, 0) {
+        if !self.is_time && (hour, minute, second, micros) == (24, 0, 0, 0) {
             return Some(DAY);
         }
         let time = NaiveTime::from_hms_micro_opt(hour, minute, second, micros)?;
@@ -203,7 +208,7 @@ fn offset(word: &str) -> Option<i32> {
     };
     let (hours, minutes) = match digits.split_once(':') {
         Some(parts) => parts,
-        None if digits.len() == 4 => digits.split_at(2),
+        None if digits.len() == 4 => digits.split_at_checked(2)?,
         None => (digits, "0"),
     };
     let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);

@@ -5,6 +5,7 @@ mod formats;
 pub(crate) mod interval;
 pub(crate) mod literal;
 pub(crate) mod part;
+pub(crate) mod span;
 pub(crate) mod template;
 pub(crate) mod time_zone;
 

@@ -253,9 +253,9 @@ pub(crate) fn add_months(micros: i64, months: i64) -> Result<i64> {
 fn add_years(micros: i64, years: i64) -> Result<i64> {
     let time = date_time(micros)?;
     let year = i32::try_from(i64::from(time.year()).saturating_add(years)).map_err(|_| out_of_range())?;
-    let moved = time
-        .with_year(year)
-        .or_else(|| (time - TimeDelta::days(1)).with_year(year)?.checked_add_signed(TimeDelta::days(1)));
+    let moved = time.with_year(year).or_else(|| {
+        time.checked_sub_signed(TimeDelta::days(1))?.with_year(year)?.checked_add_signed(TimeDelta::days(1))
+    });
     moved.map(micros_of).ok_or_else(out_of_range)
 }
 

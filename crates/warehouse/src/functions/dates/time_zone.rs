@@ -140,8 +140,8 @@ fn local_offset(zone: Tz, local: NaiveDateTime) -> i32 {
     }
 }
 
-/// Reads `STDoffset`, as POSIX writes it: offsets are positive west of Greenwich, of hours or of hours and minutes, and a name of
-/// any zone or none may be in front of them.
+/// Reads `STDoffset`, as POSIX writes it: offsets are positive west of Greenwich, of hours or of hours and minutes, behind a name of
+/// three letters or more that says nothing.
 fn posix_offset(name: &str) -> Option<i32> {
     let at = name.find(|letter: char| matches!(letter, '+' | '-') || letter.is_ascii_digit())?;
     let (zone, offset) = name.split_at(at);

@@ -9,7 +9,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF};
-use memchr::{memchr_iter, memchr2};
+use memchr::{memchr_iter, memchr2, memchr2_iter};
 use sonic_rs::{JsonType, JsonValueTrait};
 
 use super::path::{Form, JsonPath, extract, invalid_json};
@@ -202,7 +202,36 @@ fn type_of(json: &StringViewArray) -> StringViewArray {
 
 /// Whether text is one JSON value.
 pub(crate) fn is_json(text: &str) -> bool {
-    sonic_rs::from_str::<sonic_rs::LazyValue<'_>>(text).is_ok()
+    !is_too_deep(text.as_bytes()) && sonic_rs::from_str::<sonic_rs::LazyValue<'_>>(text).is_ok()
+}
+
+/// Whether values are in more arrays and objects than Redshift allows. Whoever reads them does so by calling itself.
+fn is_too_deep(json: &[u8]) -> bool {
+    const MOST: usize = 1_000;
+    // Most are too short for it.
+    if json.len() <= 2 * MOST || memchr2_iter(b'[', b'{', json).count() <= MOST {
+        return false;
+    }
+    let (mut rest, mut depth) = (json, 0_usize);
+    while let Some(byte) = rest.first() {
+        let length = match byte {
+            b'"' => string_length(rest),
+            b'[' | b'{' => {
+                depth += 1;
+                1
+            }
+            b']' | b'}' => {
+                depth = depth.saturating_sub(1);
+                1
+            }
+            _ => 1,
+        };
+        if depth > MOST {
+            return true;
+        }
+        rest = &rest[length..];
+    }
+    false
 }
 
 /// IS_VALID_JSON takes objects only (Redshift: IS_VALID_JSON_ARRAY takes the arrays).

@@ -16,6 +16,7 @@ use datafusion::physical_expr_common::datum::apply;
 
 use crate::error::{ErrorKind, SqlError};
 use crate::functions::Function;
+use crate::functions::function::no_match;
 use crate::functions::row::Kind::Whole;
 use crate::functions::row::by_row;
 use crate::types::SqlType;
@@ -39,11 +40,14 @@ pub(crate) const NEGATIVE: &str = "negative";
 pub(crate) fn functions() -> Vec<Function> {
     let negative = Function::new(
         NEGATIVE,
-        |types| Ok(types.to_vec()),
+        |types| if types.len() == 1 { Ok(types.to_vec()) } else { no_match(NEGATIVE, types) },
         |args| Ok(Arc::clone(&args.arg_fields[0])),
         |_| internal_err!("a negation is planned before it is computed"),
     );
-    vec![negative.of_super(), by_row("bitwise_not", &[Whole], &[], |row| Ok(Some(!row.whole(0))))]
+    vec![
+        negative.of_super(),
+        by_row("bitwise_not", &[Whole], &[], |row| Ok(Some(!row.whole(0)))).returning(|types| Some(types[0])),
+    ]
 }
 
 type Kernel = fn(&dyn Datum, &dyn Datum) -> Result<ArrayRef, ArrowError>;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, Decimal128Array};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, i256};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF};
 
 use crate::error::{ErrorKind, SqlError};
@@ -19,10 +19,7 @@ pub(crate) fn divide(left: Expr, right: Expr) -> Expr {
         types => no_match("divide", types),
     };
     let returns = |args: &ReturnFieldArgs<'_>| {
-        let operand = |place: usize| {
-            let literal = args.scalar_arguments.get(place).copied().flatten();
-            precision_and_scale(SqlType::of(&args.arg_fields[place]), literal)
-        };
+        let operand = |place: usize| precision_and_scale(SqlType::of(&args.arg_fields[place]));
         let (precision, scale) = quotient(operand(0), operand(1));
         Ok(SqlType::Decimal(precision, scale).field_ref("divide"))
     };
@@ -33,13 +30,12 @@ fn is_exact(data_type: &DataType) -> bool {
     data_type.is_integer() || matches!(data_type, DataType::Decimal128(..) | DataType::Decimal64(..))
 }
 
-/// Integers are DECIMALs without a fraction. The engine takes a number that is written out for a BIGINT, Redshift for an INTEGER.
-fn precision_and_scale(sql_type: SqlType, literal: Option<&ScalarValue>) -> (i32, i32) {
-    match (sql_type, literal) {
-        (SqlType::Decimal(precision, scale), _) => (i32::from(precision), i32::from(scale)),
-        (SqlType::SmallInt, _) => (5, 0),
-        (SqlType::Integer, _) => (10, 0),
-        (_, Some(ScalarValue::Int64(Some(number)))) if i32::try_from(*number).is_ok() => (10, 0),
+/// Integers are DECIMALs without a fraction.
+fn precision_and_scale(sql_type: SqlType) -> (i32, i32) {
+    match sql_type {
+        SqlType::Decimal(precision, scale) => (i32::from(precision), i32::from(scale)),
+        SqlType::SmallInt => (5, 0),
+        SqlType::Integer => (10, 0),
         _ => (19, 0),
     }
 }
@@ -56,7 +52,7 @@ fn run(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     let wide = |place: usize| -> Result<(ArrayRef, i32)> {
         let values = args.args[place].to_array(args.number_rows)?;
         let from = SqlType::of(&args.arg_fields[place]);
-        let (_, scale) = precision_and_scale(from, None);
+        let (_, scale) = precision_and_scale(from);
         Ok((cast(&values, from, SqlType::Decimal(38, scale as i8))?, scale))
     };
     let ((left, left_scale), (right, right_scale)) = (wide(0)?, wide(1)?);

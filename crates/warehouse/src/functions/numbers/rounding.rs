@@ -47,6 +47,15 @@ impl Change {
     }
 
     fn float(self, value: f64, places: i64) -> f64 {
+        if !value.is_finite() {
+            return if self == Self::Sign {
+                value.signum()
+            } else if self == Self::Abs {
+                value.abs()
+            } else {
+                value
+            };
+        }
         let unit = 10_f64.powi(places.clamp(-400, 400) as i32);
         let scaled = |round: fn(f64) -> f64| {
             let rounded = round(value * unit) / unit;
@@ -86,7 +95,9 @@ fn function(name: &'static str, change: Change) -> Function {
     let arguments = move |types: &[DataType]| {
         let places = match types {
             [_] => Vec::new(),
-            [_, places] if change.takes_places() && (places.is_integer() || places.is_null()) => vec![DataType::Int64],
+            [_, places @ ..] if change.takes_places() && (1..=2).contains(&places.len()) && are_places(places) => {
+                vec![DataType::Int64; places.len()]
+            }
             types => return no_match(name, types),
         };
         let value = match &types[0] {
@@ -105,15 +116,20 @@ fn function(name: &'static str, change: Change) -> Function {
         .of_super()
 }
 
+fn are_places(types: &[DataType]) -> bool {
+    types.iter().all(|places| places.is_integer() || places.is_null())
+}
+
+/// A DECIMAL has as many places as the third argument says, which is there where they are written out (`plan/syntax.rs`).
 fn returns(name: &str, change: Change, args: &ReturnFieldArgs<'_>) -> FieldRef {
     let result = match SqlType::of(&args.arg_fields[0]) {
         SqlType::Varchar(_) | SqlType::Char(_) => SqlType::Double,
         SqlType::Decimal(..) if change == Change::Sign => SqlType::Decimal(1, 0),
         SqlType::Decimal(precision, scale) => {
-            let places = match args.scalar_arguments.get(1) {
-                None => change.default_places(),
-                Some(Some(ScalarValue::Int64(Some(places)))) => Some(*places),
-                Some(_) => None,
+            let places = match args.scalar_arguments {
+                [_] => change.default_places(),
+                [_, _, Some(ScalarValue::Int64(Some(places)))] => Some(*places),
+                _ => None,
             };
             SqlType::Decimal(precision, places.map_or(scale, |places| places.clamp(0, i64::from(scale)) as i8))
         }
@@ -194,8 +210,10 @@ fn one_exact(change: Change, value: i128, scale: i8, result_scale: i8, places: i
     }
     let places = places.min(i64::from(scale));
     let unit = |digits: i64| u32::try_from(digits).ok().and_then(|digits| 10_i128.checked_pow(digits));
-    match unit(i64::from(scale) - places) {
-        Some(dropped) => change.exact(value, dropped).checked_mul(unit(i64::from(result_scale) - places)?),
+    match unit(i64::from(scale).saturating_sub(places)) {
+        Some(dropped) => {
+            change.exact(value, dropped).checked_mul(unit(i64::from(result_scale).saturating_sub(places))?)
+        }
         // Not a digit of it stays.
         None => Some(0),
     }

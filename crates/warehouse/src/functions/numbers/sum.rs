@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, FieldRef, Int64Type};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::udaf_default_return_field;
@@ -168,6 +168,16 @@ impl AggregateUDFImpl for ExactSum {
     }
 }
 
+/// Fails for DECIMALs of another scale, which the plan would have promised as this one.
+fn check_scale(values: &ArrayRef, scale: i8) -> Result<()> {
+    match values.data_type() {
+        DataType::Decimal128(_, other) if *other != scale => {
+            internal_err!("values of scale {other} are added up as of scale {scale}")
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether a sum has too many digits.
 fn is_too_large(sum: i128) -> bool {
     sum.unsigned_abs() >= 10_u128.pow(u32::from(MOST_DIGITS))
@@ -206,6 +216,7 @@ impl Accumulator for Total {
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        check_scale(&states[0], self.scale)?;
         for value in states[0].as_primitive::<Decimal128Type>().iter().flatten() {
             let sum = self.sum.unwrap_or(0).checked_add(value).filter(|sum| !is_too_large(*sum));
             self.sum = Some(sum.ok_or_else(|| overflow().into_engine())?);

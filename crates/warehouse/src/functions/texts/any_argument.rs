@@ -52,7 +52,7 @@ fn substring_of_bytes() -> Function {
         if row.len() > 2 && row.whole(2) < 0 {
             return Err(invalid("negative substring length not allowed"));
         }
-        let place = |place: i64| usize::try_from(place - 1).unwrap_or(0).min(bytes.len());
+        let place = |place: i64| usize::try_from(place.saturating_sub(1)).unwrap_or(0).min(bytes.len());
         Ok(Some(bytes[place(start)..place(end).max(place(start))].to_vec()))
     })
 }

@@ -37,7 +37,8 @@ pub(crate) fn functions() -> Vec<Function> {
         ),
         by_row("to_hex", &[WholeOrBytes], &[], |row| {
             Ok(Some(match row.sql_type(0) {
-                Some(number) if number.is_numeric() => format!("{:x}", row.whole(0)),
+                Some(SqlType::BigInt) => format!("{:x}", row.whole(0)),
+                Some(number) if number.is_numeric() => format!("{:x}", row.whole(0) as i32),
                 _ => tidemill_clock::hex(row.bytes(0)),
             }))
         }),

@@ -15,7 +15,7 @@ use sha2::digest::Digest;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
 use tidemill_clock::hex;
 
-use crate::functions::casts::cast::cast;
+use crate::functions::casts::cast::{cast, convert};
 use crate::functions::dates::part::DAY;
 use crate::functions::function::{Function, map_first, no_match};
 use crate::functions::row::Kind::{Bytes, Text, Whole};
@@ -62,7 +62,8 @@ fn hash_all(
 ) -> Result<ColumnarValue> {
     let from = SqlType::of(&args.arg_fields[0]);
     let hashed = |values: &ArrayRef, seeds: Option<&Int64Array>| {
-        let bytes = bytes(values, from)?;
+        // The engine has more than one type for some.
+        let bytes = bytes(&convert(values, &from.arrow())?, from)?;
         let hashes = (0..bytes.len()).map(|row| match seeds {
             _ if bytes.is_null(row) => None,
             None => Some(hash(bytes.value(row), None)),

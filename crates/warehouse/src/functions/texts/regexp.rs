@@ -133,12 +133,12 @@ fn of_similar(pattern: &str, escape: Option<char>) -> String {
     while let Some(letter) = letters.next() {
         match letter {
             escaping if Some(escaping) == escape => {
-                regex.extend(letters.next().into_iter().flat_map(quoted));
+                regex.extend(letters.next().map(quoted));
                 continue;
             }
             '%' if !is_set => regex.push_str(".*"),
             '_' if !is_set => regex.push('.'),
-            '.' | '^' | '$' | '\\' if !is_set => regex.extend(quoted(letter)),
+            '.' | '^' | '$' | '\\' if !is_set => regex.push_str(&quoted(letter)),
             other => regex.push(other),
         }
         is_set = match letter {
@@ -151,8 +151,8 @@ fn of_similar(pattern: &str, escape: Option<char>) -> String {
 }
 
 /// A letter that means itself in a regular expression.
-fn quoted(letter: char) -> impl Iterator<Item = char> {
-    (!letter.is_alphanumeric()).then_some('\\').into_iter().chain([letter])
+fn quoted(letter: char) -> String {
+    fancy_regex::escape(letter.encode_utf8(&mut [0; 4])).into_owned()
 }
 
 fn failed(error: fancy_regex::Error) -> datafusion::common::DataFusionError {

@@ -34,18 +34,19 @@ pub(crate) fn functions() -> Vec<Function> {
     ]
 }
 
-/// A pattern of LIKE with another escape character, written with the backslash.
+/// A pattern of LIKE with another escape character, or none, written with the backslash.
 fn like_pattern(pattern: &str, escape: &str) -> Result<String> {
     let mut escapes = escape.chars();
     let (escape, None) = (escapes.next(), escapes.next()) else {
-        return Err(invalid("an escape string must be one character"));
+        return Err(invalid("an escape string must be empty or one character"));
     };
     let (mut written, mut letters) = (String::with_capacity(pattern.len()), pattern.chars());
     while let Some(letter) = letters.next() {
         match letter {
             escaping if Some(escaping) == escape => {
-                written.push('\\');
-                written.extend(letters.next());
+                let escaped =
+                    letters.next().ok_or_else(|| invalid("a pattern must not end with its escape character"))?;
+                written.extend(['\\', escaped]);
             }
             '\\' => written.push_str("\\\\"),
             other => written.push(other),

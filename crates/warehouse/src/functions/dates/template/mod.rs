@@ -182,7 +182,9 @@ impl Template {
                 continue;
             };
             let (pattern, behind) = field.split_at(pattern.len());
-            let ordinal = starts_with(behind, "th").then(|| Letters::of(&behind[..2]));
+            // The T of a date and time, and an hour behind it, are no ending.
+            let has_ending = starts_with(behind, "th") && !starts_with(behind, "thh");
+            let ordinal = has_ending.then(|| Letters::of(&behind[..2]));
             let style = Style { letters: Letters::of(pattern), is_plain: plain.is_some(), ordinal };
             items.push(Item::Field(*found, style));
             rest = &behind[if ordinal.is_some() { 2 } else { 0 }..];

@@ -1,6 +1,6 @@
 //! Reading dates and times by a template.
 
-use chrono::{Days, NaiveDate, NaiveDateTime, TimeDelta};
+use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 
 use super::{Field, Item, MONTHS, Template, starts_with};
 
@@ -26,7 +26,10 @@ impl Template {
         for item in items {
             rest = match item {
                 Item::Literal(letter) => skip(*letter, rest),
-                Item::Field(field, _) => fields.take(*field, rest)?,
+                Item::Field(field, style) => {
+                    let behind = fields.take(*field, rest)?;
+                    if style.ordinal.is_some() { skip_letters(behind, 2) } else { behind }
+                }
             };
         }
         if is_strict {
@@ -34,6 +37,12 @@ impl Template {
         }
         fields.date_time().ok_or_else(|| Unreadable::OutOfRange(fields.date_out_of_range()))
     }
+}
+
+/// What is behind so many letters, as far as there are any.
+fn skip_letters(text: &str, most: usize) -> &str {
+    let letters = text.bytes().take(most).take_while(u8::is_ascii_alphabetic).count();
+    &text[letters..]
 }
 
 /// What is behind a separator. It may be left out at the end of a text that is too short.
@@ -73,6 +82,8 @@ impl Fields {
         let taken = match field {
             Field::MonthName | Field::ShortMonthName => self.take_month(text),
             Field::Meridian(dotted) => self.take_meridian(text, dotted),
+            // A date follows from other fields: this one is left out.
+            Field::DayName | Field::ShortDayName => Some(skip_letters(text, "wednesday".len())),
             field => self.take_number(field, text)?,
         };
         taken.ok_or(Unreadable::Mismatch)
@@ -93,7 +104,9 @@ impl Fields {
 
     fn take_number<'t>(&mut self, field: Field, text: &'t str) -> Result<Option<&'t str>, Unreadable> {
         let width = match field {
-            Field::Year(digits) => usize::from(digits),
+            Field::Year(digits) | Field::IsoYear(digits) => usize::from(digits),
+            Field::Quarter | Field::WeekOfMonth | Field::DayOfWeek | Field::IsoDayOfWeek => 1,
+            Field::Century | Field::WeekOfYear | Field::IsoWeek => 2,
             Field::Month | Field::Day | Field::Hour | Field::Hour12 | Field::Minute | Field::Second => 2,
             Field::DayOfYear | Field::Millisecond => 3,
             Field::Microsecond => 6,
@@ -109,7 +122,8 @@ impl Fields {
     fn set(&mut self, field: Field, number: i64, digits: usize) {
         match field {
             Field::Year(2) => self.year = if number < 70 { 2000 + number } else { 1900 + number },
-            Field::Year(1 | 3) => self.year = 2000 + number,
+            Field::Year(1 | 3) => self.year = if number < 520 { 2000 + number } else { 1000 + number },
+            Field::Year(_) => self.year = number,
             Field::Month => self.month = number,
             Field::Day => self.day = number,
             Field::DayOfYear => self.day_of_year = Some(number),
@@ -117,7 +131,8 @@ impl Fields {
             Field::Minute => self.minute = number,
             Field::Second => self.second = number,
             Field::Millisecond | Field::Microsecond => self.micros = number * 10_i64.pow(6 - digits as u32),
-            _ => self.year = number,
+            // Those that only say again what others do.
+            _ => {}
         }
     }
 
@@ -144,7 +159,7 @@ impl Fields {
         let first = NaiveDate::from_ymd_opt(months.div_euclid(12) as i32, months.rem_euclid(12) as u32 + 1, 1)?;
         let day = match self.day_of_year {
             Some(day) => {
-                NaiveDate::from_ymd_opt(self.year as i32, 1, 1)?.checked_add_days(Days::new(day as u64 - 1))?
+                NaiveDate::from_ymd_opt(self.year as i32, 1, 1)?.checked_add_signed(TimeDelta::days(day - 1))?
             }
             None => first.checked_add_signed(TimeDelta::days(self.day - 1))?,
         };
