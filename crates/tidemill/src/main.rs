@@ -18,8 +18,18 @@ use options::{Command, LogFormat, Options};
 /// What a command fails with: shown to the user as it is.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-#[tokio::main]
-async fn main() {
+/// Statements and documents are read by functions that call themselves, as deep as these are nested. Memory is only taken for what of
+/// a stack is used.
+const STACK_SIZE: usize = 64 << 20;
+
+fn main() -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_SIZE).build()?;
+    // The first thread has a stack of another size.
+    let done = runtime.block_on(runtime.spawn(run()));
+    Ok(done?)
+}
+
+async fn run() {
     let options = Options::parse();
     let filter = tracing_subscriber::EnvFilter::try_new(&options.log).unwrap_or_default();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

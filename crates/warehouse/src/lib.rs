@@ -24,7 +24,7 @@ mod views;
 pub use cluster::Cluster;
 pub use clusters::{ClusterError, ClusterInfo, Clusters, DEFAULT_PORT, Endpoints, NewCluster, StorageSettings};
 pub use error::{ErrorKind, Result, SqlError};
-pub use functions::interval_text;
+pub use functions::{float_text, interval_text, time_text, timestamp_text};
 pub use plan::Parameter;
 pub use session::{Description, Outcome, Prepared, Session, TransactionState};
 pub use sql::shown_name;

@@ -353,6 +353,25 @@ impl fmt::Display for SqlType {
     }
 }
 
+/// The type that values of several types become, if it is none that the engine would choose.
+pub(crate) fn common_type(types: impl IntoIterator<Item = SqlType>) -> Option<SqlType> {
+    let (mut has_float, mut has_decimal, mut has_date, mut moment) = (false, false, false, None);
+    for sql_type in types {
+        match sql_type {
+            SqlType::Real | SqlType::Double => has_float = true,
+            SqlType::Decimal(..) => has_decimal = true,
+            SqlType::Date => has_date = true,
+            SqlType::TimestampTz => moment = Some(SqlType::TimestampTz),
+            SqlType::Timestamp => moment = moment.or(Some(SqlType::Timestamp)),
+            _ => {}
+        }
+    }
+    match (has_float && has_decimal, moment.filter(|_| has_date)) {
+        (true, _) => Some(SqlType::Double),
+        (false, moment) => moment,
+    }
+}
+
 /// Whether both hold the same kind of values, text and bytes in any layout.
 fn same_storage(left: &DataType, right: &DataType) -> bool {
     left == right || left.is_string() && right.is_string() || left.is_binary() && right.is_binary()

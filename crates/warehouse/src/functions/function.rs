@@ -28,6 +28,9 @@ pub(crate) struct Function {
     aliases: Vec<String>,
     signature: Signature,
     takes_super: bool,
+    asks_for_types: bool,
+    /// The types of its arguments, where they are more than Arrow's and might be forgotten.
+    pinned: Option<Vec<SqlType>>,
     arguments: Arc<Arguments>,
     returns: Arc<Returns>,
     run: Arc<Run>,
@@ -42,7 +45,17 @@ impl Function {
     ) -> Self {
         let signature = Signature::user_defined(Volatility::Immutable);
         let (arguments, returns, run) = (Arc::new(arguments), Arc::new(returns), Arc::new(run));
-        Self { name, aliases: Vec::new(), signature, takes_super: false, arguments, returns, run }
+        Self {
+            name,
+            aliases: Vec::new(),
+            signature,
+            takes_super: false,
+            asks_for_types: false,
+            pinned: None,
+            arguments,
+            returns,
+            run,
+        }
     }
 
     /// The same under further names.
@@ -54,6 +67,12 @@ impl Function {
     /// The same for SUPER values as they are kept, as JSON. Other functions get what they say.
     pub(super) fn of_super(mut self) -> Self {
         self.takes_super = true;
+        self
+    }
+
+    /// The same for a function to which its arguments' types are more than Arrow's.
+    pub(super) fn by_type(mut self) -> Self {
+        self.asks_for_types = true;
         self
     }
 
@@ -86,15 +105,34 @@ pub(crate) fn takes_super(function: &ScalarUDF) -> bool {
     function.inner().downcast_ref::<Function>().is_some_and(|function| function.takes_super)
 }
 
+/// The same function for arguments of these types, whatever the fields that it is given say; none if it does not ask for them.
+/// Where a file is read, fields have no metadata.
+pub(super) fn pinned(function: &ScalarUDF, types: &[SqlType]) -> Option<ScalarUDF> {
+    let function = function.inner().downcast_ref::<Function>().filter(|function| function.asks_for_types)?;
+    Some(ScalarUDF::from(Function { pinned: Some(types.to_vec()), ..function.clone() }))
+}
+
 impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Function").field(&self.name).finish()
     }
 }
 
+impl Function {
+    /// The fields of its arguments, as they were when they were known.
+    fn known(&self, fields: &[FieldRef]) -> Vec<FieldRef> {
+        let Some(types) = &self.pinned else { return fields.to_vec() };
+        let known = fields.iter().zip(types).map(|(field, sql_type)| {
+            let known = sql_type.field(field.name()).with_data_type(field.data_type().clone());
+            Arc::new(known)
+        });
+        known.collect()
+    }
+}
+
 impl PartialEq for Function {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
+        self.name == other.name && self.pinned == other.pinned
     }
 }
 
@@ -103,6 +141,7 @@ impl Eq for Function {}
 impl Hash for Function {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.name.hash(state);
+        self.pinned.hash(state);
     }
 }
 
@@ -124,14 +163,16 @@ impl ScalarUDFImpl for Function {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        (self.returns)(&args)
+        let fields = self.known(args.arg_fields);
+        (self.returns)(&ReturnFieldArgs { arg_fields: &fields, scalar_arguments: args.scalar_arguments })
     }
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
         (self.arguments)(arguments)
     }
 
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        args.arg_fields = self.known(&args.arg_fields);
         (self.run)(&args)
     }
 }

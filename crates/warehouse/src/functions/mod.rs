@@ -16,10 +16,13 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
+use crate::types::SqlType;
+
 pub(crate) use casts::assign::{ASSIGN_AS, assign};
 pub(crate) use casts::cast::{CAST_AS, cast_target, cast_to, written_cast};
+pub use casts::shown::{float_text, interval_text, time_text, timestamp_text};
+pub(crate) use dates::arithmetic::interval_length;
 pub(crate) use dates::arithmetic::{EXTRACT, EXTRACT_EPOCH};
-pub use dates::interval::interval_text;
 pub(crate) use dates::interval::{divided, times};
 pub(crate) use dates::part::DatePart;
 pub(crate) use dates::span::Span;
@@ -58,6 +61,11 @@ pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
 pub(crate) fn takes_super(function: &ScalarUDF) -> bool {
     [CAST_AS, casts::cast::CAST, json::path::PATH_FIELD, SUPER_GET].contains(&function.name())
         || function::takes_super(function)
+}
+
+/// The same function for arguments of these types, whatever fields it is given; none if it does not ask for them.
+pub(crate) fn pinned(function: &ScalarUDF, types: &[SqlType]) -> Option<ScalarUDF> {
+    casts::cast::pinned(function, types).or_else(|| function::pinned(function, types))
 }
 
 /// All aggregates of this module.

@@ -201,5 +201,5 @@ fn function<S: Default + 'static, R: Cell + 'static>(
             false => ColumnarValue::Array(values),
         })
     };
-    Function::new(name, accept, move |_| Ok(R::TYPE.field_ref(name)), run).of_super()
+    Function::new(name, accept, move |_| Ok(R::TYPE.field_ref(name)), run).of_super().by_type()
 }

@@ -20,8 +20,10 @@ use super::fuse::FuseJsonPaths;
 use super::groups::{IntegerGroups, NarrowDecimals};
 use super::guards::{GuardConditions, OrderConditions};
 use super::known_json::TrustKnownJson;
+use super::mixed_types::CommonTypes;
 use super::operators::RedshiftOperators;
 use super::overflow::CheckedArithmetic;
+use super::pinned::PinTypes;
 use super::sums::RedshiftSums;
 use super::super_compare::CompareSuper;
 use super::super_planner::SuperNavigation;
@@ -57,11 +59,13 @@ impl Engine {
         let mut analyzer_rules = Analyzer::new().rules;
         analyzer_rules.insert(0, Arc::new(RedshiftCasts));
         analyzer_rules.insert(1, Arc::new(CompareSuper));
-        analyzer_rules.insert(2, Arc::new(OrderConditions));
+        analyzer_rules.insert(2, Arc::new(CommonTypes));
+        analyzer_rules.insert(3, Arc::new(OrderConditions));
         // Once the engine has settled the types.
         analyzer_rules.push(Arc::new(RedshiftAverages));
         analyzer_rules.push(Arc::new(RedshiftSums));
         analyzer_rules.push(Arc::new(CheckedArithmetic));
+        analyzer_rules.push(Arc::new(PinTypes));
         // Planners are asked in order; the engine's own would take SUPER for a struct.
         let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(RedshiftOperators), Arc::new(SuperNavigation)];
         expr_planners.extend(SessionStateDefaults::default_expr_planners());

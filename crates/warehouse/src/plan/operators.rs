@@ -3,18 +3,21 @@
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, binary_expr};
-use datafusion::sql::sqlparser::ast::BinaryOperator::{And, Divide, Minus, Modulo, Multiply, Or, Plus, StringConcat};
+use datafusion::sql::sqlparser::ast::BinaryOperator::{
+    And, Divide, Eq, Gt, GtEq, Lt, LtEq, Multiply, NotEq, Or, Plus, StringConcat,
+};
 
+use super::mixed_types::converted;
 use super::super_compare::type_of;
-use crate::functions::{cast_to, divide, divided, times};
-use crate::types::{MAX_VARCHAR, SqlType};
+use crate::functions::{cast_to, divide, divided, interval_length, times};
+use crate::types::{MAX_VARCHAR, SqlType, common_type};
 
 #[derive(Debug)]
 pub(super) struct RedshiftOperators;
 
 impl ExprPlanner for RedshiftOperators {
     fn plan_binary_op(&self, mut expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
-        if matches!(expr.op, And | Or) {
+        if matches!(expr.op, And | Or) || is_null(&expr.left) || is_null(&expr.right) {
             return Ok(PlannerResult::Original(expr));
         }
         for side in [&mut expr.left, &mut expr.right] {
@@ -23,13 +26,17 @@ impl ExprPlanner for RedshiftOperators {
                 *side = cast_to(side.clone(), SqlType::BigInt);
             }
         }
-        let is_computed = matches!(expr.op, Divide | Minus | Modulo | Multiply | Plus | StringConcat);
-        let types = if is_computed { type_of(&expr.left, schema).zip(type_of(&expr.right, schema)) } else { None };
-        let is_null = [&expr.left, &expr.right].into_iter().any(is_null);
-        Ok(match types.filter(|_| !is_null) {
-            Some((left, right)) => plan_operator(expr, left, right),
-            None => PlannerResult::Original(expr),
-        })
+        // By what they are kept as: whether a text is SUPER is asked only where it matters.
+        let types = [&expr.left, &expr.right].map(|side| side.get_type(schema).map(|kept| SqlType::of_arrow(&kept)));
+        let [left, right] = types;
+        let (left, right) = (left?, right?);
+        if let Some(common) = common_type([left, right]) {
+            (expr.left, expr.right) = (converted(expr.left, left, common), converted(expr.right, right, common));
+            return Ok(PlannerResult::Original(expr));
+        }
+        let is_text = |side: &Expr, kept| is_text(kept) && type_of(side, schema) != Some(SqlType::Super);
+        let are_texts = is_text(&expr.left, left) && is_text(&expr.right, right);
+        Ok(plan_operator(expr, left, right, are_texts))
     }
 }
 
@@ -38,7 +45,12 @@ fn is_null(value: &Expr) -> bool {
     matches!(value, Expr::Literal(ScalarValue::Null, _) | Expr::Placeholder(_))
 }
 
-fn plan_operator(mut expr: RawBinaryExpr, left: SqlType, right: SqlType) -> PlannerResult<RawBinaryExpr> {
+fn plan_operator(
+    mut expr: RawBinaryExpr,
+    left: SqlType,
+    right: SqlType,
+    are_texts: bool,
+) -> PlannerResult<RawBinaryExpr> {
     use SqlType::{Date, Interval, Timestamp};
     PlannerResult::Planned(match (&expr.op, left, right) {
         (Multiply, Interval, number) if number.is_numeric() => times(expr.left, expr.right),
@@ -47,11 +59,15 @@ fn plan_operator(mut expr: RawBinaryExpr, left: SqlType, right: SqlType) -> Plan
         (Divide, SqlType::Decimal(..), other) | (Divide, other, SqlType::Decimal(..)) if is_exact(other) => {
             divide(as_integer(expr.left), as_integer(expr.right))
         }
-        (Plus, left, right) if is_text(left) && is_text(right) || is_bytes(left) && is_bytes(right) => {
+        (Plus, one, other) if are_texts || is_bytes(one) && is_bytes(other) => {
             binary_expr(expr.left, Operator::StringConcat, expr.right)
         }
         (StringConcat, ..) => {
             binary_expr(written_out(expr.left, left), Operator::StringConcat, written_out(expr.right, right))
+        }
+        (Eq | NotEq | Lt | LtEq | Gt | GtEq, Interval, Interval) => {
+            (expr.left, expr.right) = (interval_length(expr.left), interval_length(expr.right));
+            return PlannerResult::Original(expr);
         }
         _ => {
             // Redshift: a DATE and an interval make a TIMESTAMP.
@@ -90,7 +106,7 @@ fn as_integer(value: Expr) -> Expr {
 /// What `||` puts together: a value that is no text as its text. SUPER is looked at later.
 fn written_out(value: Expr, sql_type: SqlType) -> Expr {
     match sql_type {
-        kept if is_text(kept) || is_bytes(kept) || kept == SqlType::Super => value,
+        kept if is_text(kept) || is_bytes(kept) => value,
         _ => cast_to(value, SqlType::Varchar(MAX_VARCHAR)),
     }
 }

@@ -48,7 +48,9 @@ impl VisitorMut for SpellOutPaths {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::CompoundFieldAccess { access_chain, .. } = expr {
+        if let Expr::CompoundFieldAccess { root, access_chain } = expr
+            && !matches!(**root, Expr::Identifier(_))
+        {
             // Of what a function gives.
             for access in access_chain {
                 if let AccessExpr::Dot(Expr::Identifier(key)) = access {

@@ -21,14 +21,32 @@ pub(super) fn quote_date_part(function: &mut Function) {
 
 /// What takes the place of a call, if something does.
 pub(super) fn spelled_call(function: &mut Function) -> Option<Expr> {
-    const SPELLED: [&str; 9] =
-        ["concat", "convert_timezone", "date", "decode", "mod", "round", "timestamp", "timestamptz", "trunc"];
+    const SPELLED: [&str; 12] = [
+        "coalesce",
+        "concat",
+        "convert_timezone",
+        "date",
+        "decode",
+        "mod",
+        "nvl",
+        "nvl2",
+        "round",
+        "timestamp",
+        "timestamptz",
+        "trunc",
+    ];
     if !is_named(&function.name, &SPELLED) {
         return None;
     }
     let name = function.name.0.last()?.as_ident()?.value.to_lowercase();
     let arguments: Vec<Expr> = arguments_of(function).map(|argument| argument.clone()).collect();
     match (name.as_str(), arguments.as_slice()) {
+        // The engine would compute the inner one twice, and what is in that four times.
+        ("coalesce" | "nvl", [Expr::Function(inner), rest @ ..]) if is_named(&inner.name, &["coalesce", "nvl"]) => {
+            let values: Vec<Expr> = arguments_of(&mut inner.clone()).map(|value| value.clone()).collect();
+            Some(call("coalesce", values.into_iter().chain(rest.iter().cloned())))
+        }
+        ("nvl2", [value, one, other]) => Some(either(Expr::IsNotNull(Box::new(value.clone())), one, other)),
         ("concat", [left, right]) => Some(operation(left, BinaryOperator::StringConcat, right)),
         ("mod", [left, right]) => Some(operation(left, BinaryOperator::Modulo, right)),
         ("convert_timezone", [to, moment]) => Some(call("convert_timezone", [text("UTC"), to.clone(), moment.clone()])),
@@ -55,6 +73,16 @@ fn is_number(places: &Expr) -> bool {
 fn operation(left: &Expr, op: BinaryOperator, right: &Expr) -> Expr {
     let nested = |side: &Expr| Box::new(Expr::Nested(Box::new(side.clone())));
     Expr::Nested(Box::new(Expr::BinaryOp { left: nested(left), op, right: nested(right) }))
+}
+
+fn either(condition: Expr, one: &Expr, other: &Expr) -> Expr {
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![CaseWhen { condition, result: one.clone() }],
+        else_result: Some(Box::new(other.clone())),
+    }
 }
 
 /// A CASE in which NULL is equal to NULL. What is searched for and found by turns may be followed by what is given else.

@@ -226,9 +226,6 @@ fn of_super(mut call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<E
             let is_other = equal(value, other, schema)?;
             rewrite(when(is_other, lit(ScalarValue::Null)).otherwise(value.clone())?, schema)?.data
         }
-        ("nvl2", [value, one, other]) => {
-            rewrite(when(value.clone().is_not_null(), one.clone()).otherwise(other.clone())?, schema)?.data
-        }
         _ if takes_super(&call.func) => return Ok(Transformed::no(Expr::ScalarFunction(call))),
         (_, values) => {
             values.iter_mut().for_each(|value| *value = as_text(std::mem::take(value), schema));

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::super_arithmetic::arithmetic;
 use super::super_compare::{compare, is_comparison};
+use crate::error::SqlError;
 use crate::functions::{Step, navigate};
 use crate::types::SqlType;
 
@@ -66,9 +67,12 @@ impl ExprPlanner for SuperNavigation {
             },
             GetFieldAccess::ListRange { .. } => None,
         };
-        Ok(match step {
-            Some(step) => PlannerResult::Planned(navigate(expr.expr, step)),
-            None => PlannerResult::Original(expr),
-        })
+        match step {
+            Some(step) => Ok(PlannerResult::Planned(navigate(expr.expr, step))),
+            None if SqlType::of(&field) == SqlType::Super => {
+                Err(SqlError::unsupported("a SUPER value is navigated by constants only").into_engine())
+            }
+            None => Ok(PlannerResult::Original(expr)),
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, DateTimeField, Expr, TrimWhereField, UnaryOperator, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, DataType, DateTimeField, Expr, TrimWhereField, UnaryOperator, Value, VisitorMut,
+};
 
 use super::interval::plain_interval;
 use super::rewrite::{call, cast, number, text};
@@ -37,6 +39,7 @@ impl VisitorMut for SpellOutSyntax {
 fn of_syntax(expr: &mut Expr) -> Option<Expr> {
     let of = |expr: &Expr| expr.clone();
     Some(match expr {
+        Expr::Value(literal) => return of_number(&literal.value),
         Expr::Extract { field: DateTimeField::Epoch, expr, .. } => call(EXTRACT_EPOCH, [of(expr)]),
         Expr::Extract { field, expr, .. } => call(EXTRACT, [text(field.to_string().trim_matches('\'')), of(expr)]),
         Expr::AtTimeZone { timestamp, time_zone } => call(TIMEZONE, [of(time_zone), of(timestamp)]),
@@ -70,6 +73,14 @@ fn of_syntax(expr: &mut Expr) -> Option<Expr> {
         Expr::UnaryOp { op, expr } => call(sign_name(*op, expr)?, [of(expr)]),
         _ => return None,
     })
+}
+
+/// A number with an exponent is a DOUBLE PRECISION. The engine takes it for a DECIMAL of any scale.
+fn of_number(value: &Value) -> Option<Expr> {
+    match value {
+        Value::Number(number, _) if number.contains(['e', 'E']) => Some(cast(text(number), DataType::DoublePrecision)),
+        _ => None,
+    }
 }
 
 /// A call with one more argument, if it is there.

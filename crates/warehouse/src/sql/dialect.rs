@@ -1,8 +1,6 @@
 //! The parser's Redshift dialect with what it lacks.
 
 use std::any::TypeId;
-use std::iter::Peekable;
-use std::str::Chars;
 
 use datafusion::sql::sqlparser::ast::{ColumnOption, Expr, UnaryOperator};
 use datafusion::sql::sqlparser::dialect::{Dialect, Precedence, RedshiftSqlDialect};
@@ -20,12 +18,9 @@ impl Dialect for RedshiftDialect {
         TypeId::of::<RedshiftSqlDialect>()
     }
 
-    fn is_nested_delimited_identifier_start(&self, ch: char) -> bool {
-        self.0.is_nested_delimited_identifier_start(ch)
-    }
-
-    fn peek_nested_delimited_identifier_quotes(&self, chars: Peekable<Chars<'_>>) -> Option<(char, Option<char>)> {
-        self.0.peek_nested_delimited_identifier_quotes(chars)
+    /// What is in brackets is a place in an array, not a name.
+    fn is_nested_delimited_identifier_start(&self, _ch: char) -> bool {
+        false
     }
 
     fn is_identifier_start(&self, ch: char) -> bool {
@@ -105,14 +100,19 @@ impl Dialect for RedshiftDialect {
         }
     }
 
+    /// What puts texts together binds less tightly than arithmetic (PostgreSQL, Redshift).
+    fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
+        (parser.peek_token_ref().token == Token::StringConcat).then(|| Ok(self.prec_value(Precedence::Xor)))
+    }
+
     /// Signs, which bind still more tightly, and the operators `@`, `|/` and `||/`, which the parser knows of PostgreSQL only.
     fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
         let (op, precedence) = match parser.peek_token_ref().token {
             Token::Minus => (UnaryOperator::Minus, Precedence::Caret),
             Token::Plus => (UnaryOperator::Plus, Precedence::Caret),
-            Token::AtSign => (UnaryOperator::PGAbs, Precedence::PlusMinus),
-            Token::PGSquareRoot => (UnaryOperator::PGSquareRoot, Precedence::PlusMinus),
-            Token::PGCubeRoot => (UnaryOperator::PGCubeRoot, Precedence::PlusMinus),
+            Token::AtSign => (UnaryOperator::PGAbs, Precedence::Xor),
+            Token::PGSquareRoot => (UnaryOperator::PGSquareRoot, Precedence::Xor),
+            Token::PGCubeRoot => (UnaryOperator::PGCubeRoot, Precedence::Xor),
             _ => return None,
         };
         parser.next_token();

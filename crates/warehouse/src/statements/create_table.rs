@@ -10,7 +10,9 @@ use crate::error::{Result, SqlError};
 use crate::plan::analyzed;
 use crate::session::{Outcome, Session};
 use crate::sql::{SortTerm, split_name};
-use crate::storage::{Change, Column, DistStyle, Layout, Reached, Relation, RelationKind, SchemaEntry, no_user};
+use crate::storage::{
+    Change, Column, DistStyle, Layout, Reached, Relation, RelationKind, SchemaEntry, check_storable, no_user,
+};
 use crate::types::SqlType;
 use crate::views::{columns_of, write_rows};
 
@@ -38,6 +40,9 @@ pub(super) async fn run(session: &mut Session, create: CreateTable, text: &str) 
         next_row_id: 0,
         rewrites: 0,
     };
+    if create.like.is_some() {
+        return Err(SqlError::unsupported("CREATE TABLE ... LIKE is not supported"));
+    }
     let Some(query) = &create.query else {
         let columns = (1..).zip(&create.columns).map(|(id, definition)| column(id, definition));
         let columns = columns.collect::<Result<Vec<_>>>()?;
@@ -48,6 +53,7 @@ pub(super) async fn run(session: &mut Session, create: CreateTable, text: &str) 
     let planner = session.planner()?;
     let plan = analyzed(&planner, session.plan(&planner, query, text).await?)?;
     let columns = columns_of(plan.schema());
+    check_storable(&columns)?;
     let layout = layout(&create, &columns)?;
     let relation = table(columns, layout);
     let rows = planner.create_physical_plan(&plan).await?;

@@ -6,6 +6,7 @@ use crate::session::{Outcome, Session};
 use crate::sql::{CreateMaterializedView, DistClause, SortTerm, parse_query, qualify};
 use crate::storage::{
     Base, Change, Column, DerivedView, DistStyle, Layout, Positions, Reached, Relation, RelationKind, StreamingView,
+    check_storable,
 };
 use crate::views::{Obstacle, Program, StreamSource, ViewPlan, bases_of, columns_of, stream_source};
 
@@ -20,6 +21,7 @@ pub(super) async fn run(session: &mut Session, create: &CreateMaterializedView) 
     let now = session.cluster.clock.now().micros();
     let definition = plan_definition(&planner, parse_query(&query)?, now).await?;
     let columns = columns_of(definition.plan.schema());
+    check_storable(&columns)?;
     let layout = layout(create, &columns)?;
     let source = stream_source(&definition.plan)?;
     let plan = ViewPlan::new(planner, definition)?;
@@ -29,6 +31,7 @@ pub(super) async fn run(session: &mut Session, create: &CreateMaterializedView) 
     };
     let partials = plan.maintenance.as_ref().ok().filter(|parts| parts.grouped.is_some());
     let partials = partials.map(|parts| columns_of(parts.partial.schema()));
+    partials.iter().try_for_each(|columns| check_storable(columns))?;
     let (id, owner) = (session.cluster.store.new_id(), session.user.clone());
     let (files, next_row_id, rewrites) = (Vec::new(), 0, 0);
     let mut relation =

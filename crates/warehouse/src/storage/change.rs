@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{
-    Base, DataFile, DeadLetter, ExternalSchema, Positions, Privilege, Relation, RelationKind, SchemaEntry, Snapshot,
-    StreamingView, User,
+    Base, Column, DataFile, DeadLetter, ExternalSchema, Positions, Privilege, Relation, RelationKind, SchemaEntry,
+    Snapshot, StreamingView, User,
 };
 use crate::error::{ErrorKind, Result, SqlError};
+use crate::types::SqlType;
 
 /// One change.
 #[derive(Debug, Clone)]
@@ -210,7 +211,19 @@ fn drop_schema(snapshot: &mut Snapshot, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Fails for columns of a type that data files do not have.
+pub(crate) fn check_storable(columns: &[Column]) -> Result<()> {
+    match columns.iter().find(|column| column.sql_type == SqlType::Interval) {
+        Some(column) => {
+            let message = format!("column \"{}\" is an interval, which cannot be stored", column.name);
+            Err(SqlError::unsupported(message).with_hint("EXTRACT(epoch FROM ...) makes a number of it."))
+        }
+        None => Ok(()),
+    }
+}
+
 fn create_relation(snapshot: &mut Snapshot, relation: &Relation) -> Result<()> {
+    check_storable(&relation.columns)?;
     if snapshot.external_schemas.contains_key(&relation.schema) {
         let message = format!("cannot create relations in external schema \"{}\"", relation.schema);
         return Err(SqlError::unsupported(message));

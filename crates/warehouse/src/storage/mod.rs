@@ -21,7 +21,7 @@ mod store;
 mod table;
 
 pub(crate) use activity::{Events, RefreshEvent, ShardScan, Trigger};
-pub(crate) use change::{Change, Reached, no_user};
+pub(crate) use change::{Change, Reached, check_storable, no_user};
 pub(crate) use compaction::{choose, choose_all};
 pub(crate) use file::{DataFile, FileWriter};
 pub(crate) use grants::{DATABASE_ID, Grants, PUBLIC, Privilege};

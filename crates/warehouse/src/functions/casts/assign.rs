@@ -24,7 +24,7 @@ pub(crate) fn assign_as() -> Function {
         let (from, to) = (SqlType::of(&args.arg_fields[0]), SqlType::of(&args.return_field));
         map_first(args, |values| assign(values, from, to))
     };
-    Function::new(ASSIGN_AS, |types| Ok(types.to_vec()), returns, run).of_super()
+    Function::new(ASSIGN_AS, |types| Ok(types.to_vec()), returns, run).of_super().by_type()
 }
 
 /// Converts values that are stored into a column: what does not fit is an error, except blanks at the end.

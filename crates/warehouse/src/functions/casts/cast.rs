@@ -3,9 +3,14 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryViewArray, StringViewArray, StringViewBuilder};
+use datafusion::arrow::array::{
+    Array, ArrayAccessor, ArrayIter, ArrayRef, AsArray, BinaryViewArray, StringViewArray, StringViewBuilder,
+};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, FieldRef, IntervalMonthDayNanoType, TimestampMicrosecondType};
+use datafusion::arrow::datatypes::{
+    DataType, FieldRef, Float32Type, Float64Type, IntervalMonthDayNanoType, Time64MicrosecondType,
+    TimestampMicrosecondType,
+};
 use datafusion::arrow::util::display::FormatOptions;
 use datafusion::common::{Result, internal_err, plan_err};
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -16,15 +21,15 @@ use datafusion::logical_expr::{
 use super::decimal_text::text_to_decimal;
 use super::from_text::from_text;
 use super::integer_bytes;
+use super::shown::{float_text, interval_text, time_text, timestamp_text};
 use super::super_value::{from_super, to_super};
 use crate::error::{ErrorKind, SqlError};
-use crate::functions::dates::interval::interval_text;
 use crate::functions::function::map_first;
 use crate::types::SqlType;
 
 /// `value` cast to `to`.
 pub(crate) fn cast_to(value: Expr, to: SqlType) -> Expr {
-    ScalarUDF::from(Cast { to, signature: Signature::any(1, Volatility::Immutable) }).call(vec![value])
+    ScalarUDF::from(Cast::new(to, None)).call(vec![value])
 }
 
 /// What a function casts its argument to, if it is a cast.
@@ -96,7 +101,20 @@ fn name_of(value: &Expr, to: &str) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Cast {
     to: SqlType,
+    /// What is cast, where that is more than Arrow's type and might be forgotten.
+    from: Option<SqlType>,
     signature: Signature,
+}
+
+impl Cast {
+    fn new(to: SqlType, from: Option<SqlType>) -> Self {
+        Self { to, from, signature: Signature::any(1, Volatility::Immutable) }
+    }
+}
+
+/// The same cast of values of a type, whatever fields it is given; none if it is no cast.
+pub(crate) fn pinned(function: &ScalarUDF, types: &[SqlType]) -> Option<ScalarUDF> {
+    Some(ScalarUDF::from(Cast::new(cast_target(function)?, types.first().copied())))
 }
 
 impl ScalarUDFImpl for Cast {
@@ -121,7 +139,7 @@ impl ScalarUDFImpl for Cast {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let from = SqlType::of(&args.arg_fields[0]);
+        let from = self.from.unwrap_or_else(|| SqlType::of(&args.arg_fields[0]));
         map_first(&args, |values| cast(values, from, self.to))
     }
 }
@@ -134,6 +152,10 @@ pub(crate) fn cast(values: &ArrayRef, from: SqlType, to: SqlType) -> Result<Arra
         (SqlType::Super, SqlType::Super) => Ok(Arc::clone(values)),
         (SqlType::Super, to) => from_super(values.as_string_view(), to),
         (from, SqlType::Super) => to_super(values, from),
+        (from, to) if from.is_numeric() && is_moment(to) || is_moment(from) && to.is_numeric() => {
+            let message = format!("cannot cast type {from} to {to}");
+            Err(SqlError::new(ErrorKind::DatatypeMismatch, message).into_engine())
+        }
         (_, SqlType::Varchar(length)) => Ok(cut(&as_text(values, from)?, length as usize)),
         (_, SqlType::Char(length)) => Ok(cut(&as_text(values, from)?, length as usize)),
         (SqlType::Varchar(_) | SqlType::Char(_), SqlType::Decimal(precision, scale)) => {
@@ -154,6 +176,10 @@ pub(crate) fn cast(values: &ArrayRef, from: SqlType, to: SqlType) -> Result<Arra
         (from, to) if from.is_numeric() && to.is_numeric() => number_to_number(values, from, to),
         (_, to) => convert(values, &to.arrow()),
     }
+}
+
+fn is_moment(sql_type: SqlType) -> bool {
+    matches!(sql_type, SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::TimestampTz)
 }
 
 /// Surplus digits of a fraction round half away from zero.
@@ -182,25 +208,31 @@ pub(crate) fn convert(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
 }
 
 pub(crate) fn as_text(values: &ArrayRef, from: SqlType) -> Result<StringViewArray> {
-    if from == SqlType::Boolean {
-        let texts = values.as_boolean().iter().map(|value| value.map(|value| if value { "true" } else { "false" }));
-        return Ok(texts.collect());
-    }
-    if let SqlType::Interval = from {
-        let spans = convert(values, &SqlType::Interval.arrow())?;
-        let spans = spans.as_primitive::<IntervalMonthDayNanoType>().iter();
-        return Ok(spans.map(|span| span.map(interval_text)).collect());
-    }
-    if values.data_type().is_binary() {
-        let bytes = convert(values, &DataType::BinaryView)?;
-        let text = bytes.as_binary_view().clone().to_string_view();
-        return text.map_err(|_| failed("the VARBYTE value is not valid UTF-8".into()));
-    }
-    let format = FormatOptions::default()
-        .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"))
-        .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.f+00"));
-    let options = CastOptions { safe: false, format_options: format };
-    Ok(cast_with_options(values, &DataType::Utf8View, &options)?.as_string_view().clone())
+    let values = match from {
+        SqlType::Interval => convert(values, &from.arrow())?,
+        _ => Arc::clone(values),
+    };
+    Ok(match from {
+        SqlType::Boolean => written(values.as_boolean(), |flag| if flag { "true" } else { "false" }.to_owned()),
+        SqlType::Interval => written(values.as_primitive::<IntervalMonthDayNanoType>(), interval_text),
+        SqlType::Real => written(values.as_primitive::<Float32Type>(), |float| float_text(f64::from(float), 6)),
+        SqlType::Double => written(values.as_primitive::<Float64Type>(), |float| float_text(float, 15)),
+        SqlType::Time => written(convert(&values, &from.arrow())?.as_primitive::<Time64MicrosecondType>(), time_text),
+        SqlType::Timestamp | SqlType::TimestampTz => {
+            let moments = convert(&values, &from.arrow())?;
+            let zone = if from == SqlType::TimestampTz { "+00" } else { "" };
+            written(moments.as_primitive::<TimestampMicrosecondType>(), |moment| timestamp_text(moment) + zone)
+        }
+        _ if values.data_type().is_binary() => {
+            let text = convert(&values, &DataType::BinaryView)?.as_binary_view().clone().to_string_view();
+            text.map_err(|_| failed("the VARBYTE value is not valid UTF-8".into()))?
+        }
+        _ => convert(&values, &DataType::Utf8View)?.as_string_view().clone(),
+    })
+}
+
+fn written<A: ArrayAccessor>(values: A, write: impl Fn(A::Item) -> String) -> StringViewArray {
+    ArrayIter::new(values).map(|value| value.map(&write)).collect()
 }
 
 /// Cuts texts to `length` bytes, at a character's end (Redshift: an explicit cast truncates silently).

@@ -5,4 +5,5 @@ pub(crate) mod cast;
 mod decimal_text;
 mod from_text;
 mod integer_bytes;
+pub(crate) mod shown;
 pub(crate) mod super_value;

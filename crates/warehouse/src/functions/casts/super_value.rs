@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, ArrowPrimitiveType, BooleanArray, Decimal128Array, PrimitiveArray, StringViewArray,
+    ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array, PrimitiveArray, StringViewArray,
 };
 use datafusion::arrow::compute::kernels::cast_utils::Parser;
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{Int16Type, Int32Type, Int64Type};
+use datafusion::arrow::datatypes::{Float64Type, Int16Type, Int32Type, Int64Type};
 use datafusion::arrow::util::display::FormatOptions;
 use datafusion::common::Result;
 
-use super::cast::{as_text, cut};
+use super::cast::{as_text, cast, cut};
 use super::decimal_text::parse_decimal;
 use super::from_text::moments;
 use crate::error::{ErrorKind, SqlError};
@@ -83,11 +83,14 @@ pub(crate) fn to_super(values: &ArrayRef, from: SqlType) -> Result<ArrayRef> {
         let message = format!("cannot cast type {from} to super");
         return Err(SqlError::new(ErrorKind::DatatypeMismatch, message).into_engine());
     }
+    if matches!(from, SqlType::Real | SqlType::Double) {
+        let floats = cast(values, from, SqlType::Double)?;
+        let written = |float: f64| if float.is_finite() { float_text(float) } else { "null".into() };
+        let floats = floats.as_primitive::<Float64Type>().iter();
+        return Ok(Arc::new(floats.map(|float| float.map(written)).collect::<StringViewArray>()));
+    }
     let texts = as_text(values, from)?;
     let written = |text: &str| match from {
-        SqlType::Real | SqlType::Double => {
-            text.parse().ok().filter(|float: &f64| float.is_finite()).map_or_else(|| "null".into(), float_text)
-        }
         number if number.is_numeric() || matches!(number, SqlType::Boolean | SqlType::Oid) => text.to_owned(),
         _ => sonic_rs::to_string(text).unwrap_or_default(),
     };

@@ -1,7 +1,9 @@
 //! Functions of dates and times: their parts, what lies between two of them, and what lies so far from one.
 
 use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, Weekday};
+use datafusion::arrow::datatypes::IntervalMonthDayNano;
 use datafusion::common::Result;
+use datafusion::logical_expr::{Expr, ScalarUDF};
 
 use super::part::{DAY, DatePart, add_months, date_time, micros_of, out_of_range};
 use crate::functions::function::{Function, invalid};
@@ -70,8 +72,8 @@ pub(crate) fn functions() -> Vec<Function> {
         })
         .returning(|types| (types[0] == SqlType::TimestampTz).then_some(SqlType::Double)),
         by_row("interval_cmp", &[Span, Span], &[], |row| {
-            let length = |place| row.span(place).map_or(Ok(0.0), |span| DatePart::Epoch.of_span(span));
-            Ok(Some(length(0)?.total_cmp(&length(1)?) as i32))
+            let length = |place| row.span(place).map(length_of).unwrap_or_default();
+            Ok(Some(length(0).cmp(&length(1)) as i32))
         }),
         by_row("date_part_year", &[AMoment], &[], |row| Ok(Some(date_time(row.whole(0))?.year()))),
         by_row("add_months", &[AMoment, Whole], &[], |row| {
@@ -90,6 +92,21 @@ pub(crate) fn functions() -> Vec<Function> {
         }),
     ];
     functions.into_iter().chain(comparisons).collect()
+}
+
+/// The length of an interval, by which it is compared.
+pub(crate) fn interval_length(interval: Expr) -> Expr {
+    let function = by_row("interval_length", &[Span], &[], |row| {
+        let length = row.span(0).map(length_of).unwrap_or_default();
+        Ok(Some(i64::try_from(length).map_err(|_| out_of_range())?))
+    });
+    ScalarUDF::from(function).call(vec![interval])
+}
+
+/// In microseconds (PostgreSQL: with months of 30 days).
+fn length_of(span: IntervalMonthDayNano) -> i128 {
+    let days = i128::from(span.months) * 30 + i128::from(span.days);
+    days * i128::from(DAY) + i128::from(span.nanoseconds / 1_000)
 }
 
 fn part(parts: &mut Memo<DatePart>, row: &Row<'_>) -> Result<DatePart> {

@@ -1,4 +1,4 @@
-//! Intervals: how they are shown, and as many times as a number says (`n * INTERVAL '1 second'`).
+//! Intervals as many times as a number says: `n * INTERVAL '1 second'`.
 
 use std::sync::Arc;
 
@@ -52,46 +52,4 @@ fn combined(months: f64, days: f64, nanos: f64) -> Result<IntervalMonthDayNano, 
     let micros = (nanos + days.fract() * DAY as f64 * 1_000.0) / 1_000.0;
     let span = Span { months: months.trunc() as i64, days: days.trunc() as i64, micros: micros.round() as i64 };
     span.kept().ok_or_else(|| SqlError::new(ErrorKind::DatetimeFieldOverflow, "interval out of range"))
-}
-
-/// `1 year 2 mons 3 days 04:05:06.7`: what is zero is left out, and what is positive after something negative has its sign. Whole
-/// days of the time count as days, as they do in a difference of timestamps.
-pub fn interval_text(interval: IntervalMonthDayNano) -> String {
-    let (months, micros) = (interval.months, interval.nanoseconds / 1000);
-    let (days, time) = (i64::from(interval.days) + micros / DAY, micros % DAY);
-    let (mut parts, mut after_negative) = (Vec::new(), false);
-    for (count, unit) in [(i64::from(months / 12), "year"), (i64::from(months % 12), "mon"), (days, "day")] {
-        if count != 0 {
-            let sign = if after_negative && count > 0 { "+" } else { "" };
-            parts.push(format!("{sign}{count} {unit}{}", if count == 1 { "" } else { "s" }));
-            after_negative = count < 0;
-        }
-    }
-    if time != 0 || parts.is_empty() {
-        let sign = if time < 0 { "-" } else { if after_negative { "+" } else { "" } };
-        let time = time.unsigned_abs();
-        let seconds = time / 1_000_000;
-        let fraction = format!("{:02}.{:06}", seconds % 60, time % 1_000_000);
-        parts.push(format!(
-            "{sign}{:02}:{:02}:{}",
-            seconds / 3600,
-            seconds / 60 % 60,
-            fraction.trim_end_matches('0').trim_end_matches('.')
-        ));
-    }
-    parts.join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn intervals_print_as_redshift_prints_them() {
-        let text = |months, days, nanos| interval_text(IntervalMonthDayNano::new(months, days, nanos));
-        assert_eq!(text(14, -3, 3_723_500_000_000), "1 year 2 mons -3 days +01:02:03.5");
-        assert_eq!(text(0, 0, -176_400_000_000_000), "-2 days -01:00:00");
-        assert_eq!(text(0, 1, 0), "1 day");
-        assert_eq!(text(0, 0, 0), "00:00:00");
-    }
 }

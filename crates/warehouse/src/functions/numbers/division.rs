@@ -44,7 +44,7 @@ fn precision_and_scale(sql_type: SqlType) -> (i32, i32) {
 fn quotient((p1, s1): (i32, i32), (p2, s2): (i32, i32)) -> (u8, i8) {
     let scale = (s1 + p2 - s2 + 1).max(4);
     let precision = p1 - s1 + s2 + scale;
-    let scale = if precision > 38 { (38 + scale - precision).max(s1.max(s2).min(4)) } else { scale };
+    let scale = if precision > 38 { (38 + scale - precision).max(4) } else { scale };
     (precision.min(38) as u8, scale.min(37) as i8)
 }
 

@@ -114,6 +114,7 @@ fn function(name: &'static str, change: Change) -> Function {
     };
     Function::new(name, arguments, move |args| Ok(returns(name, change, args)), move |args| run(change, args))
         .of_super()
+        .by_type()
 }
 
 fn are_places(types: &[DataType]) -> bool {

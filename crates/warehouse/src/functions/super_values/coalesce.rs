@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
 };
 
 use crate::functions::function::Function;
-use crate::types::SqlType;
+use crate::types::{SqlType, common_type};
 
 /// The function that gives the first of its arguments that is not NULL.
 pub(crate) fn function() -> ScalarUDF {
@@ -71,6 +71,9 @@ impl ScalarUDFImpl for Coalesce {
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
         // Redshift: texts are taken for values of the type that the others have.
+        if let Some(common) = common_type(arguments.iter().map(SqlType::of_arrow)) {
+            return Ok(vec![common.arrow(); arguments.len()]);
+        }
         let (texts, others): (Vec<_>, Vec<_>) = arguments.iter().cloned().partition(DataType::is_string);
         if texts.is_empty() || others.iter().all(DataType::is_null) {
             return self.inner.coerce_types(arguments);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::Result;
-use datafusion::functions::{string, unicode};
+use datafusion::functions::{crypto, string, unicode};
 use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -20,6 +20,7 @@ use crate::types::{MAX_VARCHAR, SqlType};
 /// The functions. Of each, so many arguments at the start are texts.
 pub(crate) fn functions() -> Vec<ScalarUDF> {
     let functions = [
+        (crypto::md5(), 1),
         (string::btrim(), 1),
         (string::ltrim(), 1),
         (string::rtrim(), 1),
@@ -30,8 +31,6 @@ pub(crate) fn functions() -> Vec<ScalarUDF> {
         (unicode::initcap(), 1),
         (unicode::left(), 1),
         (unicode::right(), 1),
-        (unicode::lpad(), 1),
-        (unicode::rpad(), 1),
         (unicode::reverse(), 1),
         (unicode::strpos(), 2),
         (unicode::translate(), 3),

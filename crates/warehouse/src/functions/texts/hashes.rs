@@ -51,7 +51,7 @@ fn of_any(name: &'static str, result: SqlType, run: fn(&ScalarFunctionArgs) -> R
         [value, seed] if seed.is_integer() || seed.is_null() => Ok(vec![value.clone(), DataType::Int64]),
         types => no_match(name, types),
     };
-    Function::new(name, arguments, move |_| Ok(result.field_ref(name)), run).of_super()
+    Function::new(name, arguments, move |_| Ok(result.field_ref(name)), run).of_super().by_type()
 }
 
 fn hash_all(

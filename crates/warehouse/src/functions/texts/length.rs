@@ -28,7 +28,8 @@ pub(crate) fn functions() -> Vec<Function> {
             map_first(args, |values| Ok(if is_char { trimmed_length(values) } else { octet_length(values) }))
         },
     );
-    vec![length.also(&["length", "char_length", "character_length", "textlen"]), octets]
+    let aliases = ["length", "char_length", "character_length", "textlen"];
+    vec![length.also(&aliases).by_type(), octets.by_type()]
 }
 
 fn bytes_or_text(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {

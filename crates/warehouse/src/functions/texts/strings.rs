@@ -17,12 +17,16 @@ pub(crate) fn functions() -> Vec<Function> {
         by_row("charindex", &[Text, Text], &[], |row| Ok(Some(place(row.text(0), row.text(1), characters)))),
         by_row("octetindex", &[Text, Text], &[], |row| Ok(Some(place(row.text(0), row.text(1), str::len)))),
         by_row("replicate", &[Text, Whole], &[], |row| repeat(row).map(Some)).also(&["repeat"]),
+        by_row("lpad", &[Text, Whole], &[Text], |row| padded(row, |padding, text| padding + text).map(Some)),
+        by_row("rpad", &[Text, Whole], &[Text], |row| {
+            padded(row, |padding, text| text.to_owned() + &padding).map(Some)
+        }),
         by_row("quote_ident", &[Text], &[], |row| Ok(Some(quote_ident(row.text(0))))),
         by_row("quote_literal", &[Text], &[], |row| Ok(Some(quote_literal(row.text(0))))),
         by_row("strtol", &[Text, Whole], &[], |row| strtol(row.text(0), row.whole(1)).map(Some)),
-        by_row("soundex", &[Text], &[], |row| soundex(row.text(0)).map(Some)),
+        by_row("soundex", &[Text], &[], |row| Ok(Some(soundex(row.text(0))))),
         by_row("difference", &[Text, Text], &[], |row| {
-            let (one, other) = (soundex(row.text(0))?, soundex(row.text(1))?);
+            let (one, other) = (soundex(row.text(0)), soundex(row.text(1)));
             // Redshift: two texts without a letter agree in one place.
             let is_same = |(one, other): &(u8, u8)| one == other;
             let both_are_empty = one.is_empty() && other.is_empty();
@@ -68,8 +72,24 @@ fn ascii(code: i64) -> Option<char> {
     u8::try_from(code).ok().filter(|code| *code != 0 && code.is_ascii()).map(char::from)
 }
 
+/// The most bytes of a text in memory (Redshift: character types).
+const MOST: usize = 16_000_000;
+
+/// A text of so many characters: cut, or put together with others until it has as many.
+fn padded(row: &Row<'_>, put: fn(String, &str) -> String) -> Result<String> {
+    let (text, length) = (row.text(0), usize::try_from(row.whole(1)).unwrap_or(0));
+    let with = if row.len() > 2 { row.text(2) } else { " " };
+    let missing = length.saturating_sub(characters(text));
+    if missing == 0 || with.is_empty() {
+        return Ok(text.chars().take(length).collect());
+    }
+    match missing.checked_mul(4).filter(|bytes| *bytes <= MOST) {
+        Some(_) => Ok(put(with.chars().cycle().take(missing).collect(), text)),
+        None => Err(invalid(format!("the result is longer than {MOST} bytes"))),
+    }
+}
+
 fn repeat(row: &Row<'_>) -> Result<String> {
-    const MOST: usize = 16_000_000;
     let (text, times) = (row.text(0), usize::try_from(row.whole(1)).unwrap_or(0));
     match text.len().checked_mul(times).filter(|length| *length <= MOST) {
         Some(_) => Ok(text.repeat(times)),
@@ -117,12 +137,9 @@ fn strtol(text: &str, base: i64) -> Result<i64> {
 }
 
 /// American Soundex: the first letter, and digits for the consonants behind it. Empty if there is no letter at all.
-fn soundex(text: &str) -> Result<String> {
-    if !text.is_ascii() {
-        return Err(invalid("SOUNDEX takes the letters a to z only"));
-    }
+fn soundex(text: &str) -> String {
     let mut letters = text.bytes().map(|letter| letter.to_ascii_uppercase()).filter(u8::is_ascii_uppercase);
-    let Some(first) = letters.next() else { return Ok(String::new()) };
+    let Some(first) = letters.next() else { return String::new() };
     let (mut code, mut last) = (String::from(char::from(first)), digit(first));
     for letter in letters {
         let this = digit(letter);
@@ -134,7 +151,7 @@ fn soundex(text: &str) -> Result<String> {
             last = this;
         }
     }
-    Ok(format!("{code:0<4}"))
+    format!("{code:0<4}")
 }
 
 fn digit(letter: u8) -> Option<char> {
