@@ -158,3 +158,27 @@ def test_what_a_streaming_view_cannot_have_is_refused_with_its_reason(lab):
             error = failed(connection, f"CREATE MATERIALIZED VIEW v AS {query}")
             assert error.sqlstate == "0A000" and reason in str(error)
         assert failed(connection, f"select * from {stream}").sqlstate == "0A000"
+
+
+def test_long_statements_and_deep_documents_do_not_bring_the_server_down(lab):
+    connection = lab.connect()
+    connection.execute("CREATE TABLE wide (id int, name varchar(10))")
+    chains = {
+        "SELECT count(*) FROM wide WHERE {}": (" OR ", "id = 1"), "SELECT count(*) FROM wide WHERE {} ": (" AND ", "id <> 1"),
+        "SELECT {} FROM wide": (" || ", "name"), "SELECT {}": (" UNION ALL SELECT ", "1"),
+    }
+    for statement, (link, part) in chains.items():
+        connection.execute(statement.format(link.join([part] * 300)))
+        error = failed(connection, statement.format(link.join([part] * 5_002)))
+        assert (error.sqlstate, "chain" in str(error)) == ("54001", True), statement
+    connection.execute("INSERT INTO wide VALUES " + ", ".join(f"(-{number}, 'n' || '-')" for number in range(3_000)))
+    for statement in lab_statements("1-external-schema"):
+        connection.execute(statement)
+    deep = "[" * 1_100 + "]" * 1_100
+    lab.put([json.dumps({"a": 1}), deep, deep[:1_100], '{"a":' * 600 + "1" + "}" * 600])
+    connection.execute(
+        "CREATE MATERIALIZED VIEW documents AS SELECT json_parse(kinesis_data) AS document FROM evdata.ev_stream_data "
+        "WHERE can_json_parse(kinesis_data)"
+    )
+    connection.execute("REFRESH MATERIALIZED VIEW documents")
+    assert connection.execute("SELECT count(*), count(document.a) FROM documents").fetchone() == (2, 2)

@@ -107,9 +107,9 @@ pub(crate) fn takes_super(function: &ScalarUDF) -> bool {
 
 /// The same function for arguments of these types, whatever the fields that it is given say; none if it does not ask for them.
 /// Where a file is read, fields have no metadata.
-pub(super) fn pinned(function: &ScalarUDF, types: &[SqlType]) -> Option<ScalarUDF> {
+pub(super) fn pinned(function: &ScalarUDF, types: impl Fn() -> Option<Vec<SqlType>>) -> Option<ScalarUDF> {
     let function = function.inner().downcast_ref::<Function>().filter(|function| function.asks_for_types)?;
-    Some(ScalarUDF::from(Function { pinned: Some(types.to_vec()), ..function.clone() }))
+    Some(ScalarUDF::from(Function { pinned: Some(types()?), ..function.clone() }))
 }
 
 impl fmt::Debug for Function {

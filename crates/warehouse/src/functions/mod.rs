@@ -63,9 +63,10 @@ pub(crate) fn takes_super(function: &ScalarUDF) -> bool {
         || function::takes_super(function)
 }
 
-/// The same function for arguments of these types, whatever fields it is given; none if it does not ask for them.
-pub(crate) fn pinned(function: &ScalarUDF, types: &[SqlType]) -> Option<ScalarUDF> {
-    casts::cast::pinned(function, types).or_else(|| function::pinned(function, types))
+/// The same function for arguments of some types, whatever fields it is given. None if it does not ask for them, or there are none
+/// to tell.
+pub(crate) fn pinned(function: &ScalarUDF, types: impl Fn() -> Option<Vec<SqlType>>) -> Option<ScalarUDF> {
+    casts::cast::pinned(function, &types).or_else(|| function::pinned(function, &types))
 }
 
 /// All aggregates of this module.

@@ -24,7 +24,8 @@ impl AnalyzerRule for CheckedArithmetic {
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
         let checked = plan.transform_up_with_subqueries(|plan| {
             let (names, input) = (NamePreserver::new(&plan), merge_schema(&plan.inputs()));
-            let mut check = |expr: Expr| expr.transform_up(|expr| checked_expr(expr, &input));
+            // From above: the type of what is not a call yet is told quickly.
+            let mut check = |expr: Expr| expr.transform_down(|expr| checked_expr(expr, &input));
             plan.map_expressions(|expr| rewrite_named(expr, &names, &mut check))
         })?;
         Ok(checked.data)

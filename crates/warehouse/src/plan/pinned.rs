@@ -37,9 +37,11 @@ impl AnalyzerRule for PinTypes {
 
 fn with_pinned_types(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let Expr::ScalarFunction(call) = &mut expr else { return Transformed::no(expr) };
-    let types: Option<Vec<SqlType>> = call.args.iter().map(|argument| type_of(argument, schema)).collect();
-    let types = types.filter(|types| types.iter().any(|told| matches!(told, SqlType::Super | SqlType::Char(_))));
-    match types.and_then(|types| pinned(&call.func, &types)) {
+    let types = || {
+        let types: Option<Vec<SqlType>> = call.args.iter().map(|argument| type_of(argument, schema)).collect();
+        types.filter(|types| types.iter().any(|told| matches!(told, SqlType::Super | SqlType::Char(_))))
+    };
+    match pinned(&call.func, types) {
         Some(function) => {
             call.func = Arc::new(function);
             Transformed::yes(expr)

@@ -59,8 +59,11 @@ pub(super) fn as_super(value: &Expr, sql_type: SqlType) -> Expr {
 }
 
 pub(super) fn type_of(expr: &Expr, schema: &DFSchema) -> Option<SqlType> {
-    let (_, field) = expr.to_field(schema).ok()?;
-    Some(SqlType::of(&field))
+    match expr {
+        // Never SUPER, and the field of a long one would have a long name.
+        Expr::BinaryExpr(_) => Some(SqlType::of_arrow(&expr.get_type(schema).ok()?)),
+        _ => Some(SqlType::of(&expr.to_field(schema).ok()?.1)),
+    }
 }
 
 fn is_super(expr: &Expr, schema: &DFSchema) -> bool {
@@ -114,7 +117,7 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             compare(&left, op, &right, schema)?.unwrap_or_else(|| binary_expr(*left, op, *right))
         }
         Expr::BinaryExpr(BinaryExpr { left, op, right })
-            if (is_super(&left) || is_super(&right)) && is_arithmetic(op) =>
+            if is_arithmetic(op) && (is_super(&left) || is_super(&right)) =>
         {
             arithmetic(&left, op, &right, schema).unwrap_or_else(|| binary_expr(*left, op, *right))
         }

@@ -1,6 +1,7 @@
 //! SQL text to statements: Redshift's lexical rules, the parser's dialect, and the statements that the
 //! parser does not know.
 
+mod chains;
 mod dialect;
 mod names;
 mod parser;

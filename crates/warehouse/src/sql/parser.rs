@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::parser::{IsOptional, Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use tidemill_clock::Timestamp;
 
+use super::chains::check_chains;
 use super::dialect::RedshiftDialect;
 use super::part::Part;
 use super::position;
@@ -138,11 +139,12 @@ fn read_time(text: &str) -> Result<Timestamp> {
     Ok(Timestamp::from_millis(time.and_utc().timestamp_millis()))
 }
 
-fn is_word(token: &TokenWithSpan, word: &str) -> bool {
+pub(super) fn is_word(token: &TokenWithSpan, word: &str) -> bool {
     matches!(&token.token, Token::Word(found) if found.quote_style.is_none() && found.value == word)
 }
 
 fn parse_one(dialect: &RedshiftDialect, text: &str, tokens: &[TokenWithSpan]) -> Result<Parsed> {
+    check_chains(tokens)?;
     let parser = Parser::new(dialect).with_tokens_with_locations(tokens.to_vec());
     let mut reader = Reader { parser, source: text, tokens };
     let statement = reader.statement().map_err(|error| syntax_error(text, &error))?;

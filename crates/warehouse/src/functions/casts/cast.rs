@@ -112,9 +112,10 @@ impl Cast {
     }
 }
 
-/// The same cast of values of a type, whatever fields it is given; none if it is no cast.
-pub(crate) fn pinned(function: &ScalarUDF, types: &[SqlType]) -> Option<ScalarUDF> {
-    Some(ScalarUDF::from(Cast::new(cast_target(function)?, types.first().copied())))
+/// The same cast of values of a type, whatever field it is given; none if it is no cast.
+pub(crate) fn pinned(function: &ScalarUDF, types: impl Fn() -> Option<Vec<SqlType>>) -> Option<ScalarUDF> {
+    let to = cast_target(function)?;
+    Some(ScalarUDF::from(Cast::new(to, types()?.first().copied())))
 }
 
 impl ScalarUDFImpl for Cast {
