@@ -266,3 +266,11 @@ def test_the_lab_command_runs_and_leaves_nothing(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "#users" in done.stdout and "energy_consumed" in done.stdout
     assert not list((tmp_path / "data" / "streams").iterdir()) and not list((tmp_path / "data" / "clusters").iterdir())
+
+
+def test_intervals_are_sent_in_either_form(lab):
+    with lab.connect() as connection:
+        query = "SELECT interval '1 day 2 hours 0.5 seconds', timestamp '2026-01-01' - timestamp '2026-01-02 12:00:00'"
+        for binary in (False, True):
+            row = connection.cursor(binary=binary).execute(query).fetchone()
+            assert row == (datetime.timedelta(days=1, hours=2, seconds=0.5), datetime.timedelta(days=-1, hours=-12))

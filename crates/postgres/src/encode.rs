@@ -212,9 +212,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_print_as_redshift_prints_them() {}
-
-    #[test]
     fn numerics_are_groups_of_four_digits() {
         let groups = |value, scale| {
             numeric(value, scale).chunks(2).map(|pair| i16::from_be_bytes([pair[0], pair[1]])).collect::<Vec<_>>()

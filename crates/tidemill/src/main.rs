@@ -22,11 +22,26 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// a stack is used.
 const STACK_SIZE: usize = 64 << 20;
 
-fn main() -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_SIZE).build()?;
-    // The first thread has a stack of another size.
-    let done = runtime.block_on(runtime.spawn(run()));
-    Ok(done?)
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_SIZE).build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(run()),
+        Err(error) => {
+            eprintln!("tidemill: {error}");
+            std::process::exit(1);
+        }
+    }
+}
+
+/// Runs on a thread with a stack of [`STACK_SIZE`], which the first one of the process has not.
+async fn on_deep_stack(command: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Result<(), Failure> {
+    match tokio::spawn(command).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Err(error.into()),
+        },
+    }
 }
 
 async fn run() {
@@ -40,12 +55,12 @@ async fn run() {
     // One cryptography provider for every TLS connection of the process; set once, so it cannot fail.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match options.command {
-        Command::Serve(serve) => serve::run(serve).await,
+        Command::Serve(serve) => on_deep_stack(serve::run(serve)).await,
         Command::Env(env) => env::run(&env),
         Command::Generate(generate) => generate::run(generate).await,
         Command::Sql(sql) => sql::run(sql).await,
         Command::Tail(tail) => sql::tail(tail).await,
-        Command::Lab(lab) => lab::run(lab).await,
+        Command::Lab(lab) => on_deep_stack(lab::run(lab)).await,
     };
     let code = match done {
         Ok(()) => 0,

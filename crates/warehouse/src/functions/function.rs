@@ -1,5 +1,6 @@
 //! A scalar function as a row of a table: what it takes, what it returns, how it runs.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -120,8 +121,8 @@ impl fmt::Debug for Function {
 
 impl Function {
     /// The fields of its arguments, as they were when they were known.
-    fn known(&self, fields: &[FieldRef]) -> Vec<FieldRef> {
-        let Some(types) = &self.pinned else { return fields.to_vec() };
+    fn known<'f>(&self, fields: &'f [FieldRef]) -> Cow<'f, [FieldRef]> {
+        let Some(types) = &self.pinned else { return Cow::Borrowed(fields) };
         let known = fields.iter().zip(types).map(|(field, sql_type)| {
             let known = sql_type.field(field.name()).with_data_type(field.data_type().clone());
             Arc::new(known)
@@ -172,7 +173,9 @@ impl ScalarUDFImpl for Function {
     }
 
     fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        args.arg_fields = self.known(&args.arg_fields);
+        if self.pinned.is_some() {
+            args.arg_fields = self.known(&args.arg_fields).into_owned();
+        }
         (self.run)(&args)
     }
 }

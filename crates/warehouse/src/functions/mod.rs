@@ -36,7 +36,7 @@ pub(crate) use json::shredded::{ShreddedPath, ShreddedPaths};
 pub(crate) use json::spelling::Spelling;
 pub(crate) use numbers::arithmetic::{NEGATIVE, checked_operator};
 pub(crate) use numbers::average::average;
-pub(crate) use numbers::division::divide;
+pub(crate) use numbers::division::{DIVIDE, divide};
 pub(crate) use numbers::sum::{exact_sum, is_exact_sum, is_sum, sum, sum_of_integers};
 pub(crate) use numbers::unscaled::{UNSCALED_DIGITS, is_unscaled, scaled, unscaled};
 use single_value::single_value;

@@ -6,25 +6,28 @@
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr::{Between, Case, InList};
+use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast};
 use datafusion::optimizer::AnalyzerRule;
 
+use super::guards::is_arithmetic;
 use super::named::rewrite_named;
-use crate::functions::cast_to;
+use super::super_compare::is_comparison;
+use crate::functions::interval_length;
 use crate::types::{SqlType, common_type};
 
-/// `value` as a value of the common type, if it is one of those that are converted to it.
+/// `value` as a value of the common type, if it is one of those that are converted to it. By the engine's own cast, which it sees
+/// through where it looks at what files hold.
 pub(super) fn converted(value: Expr, from: SqlType, common: SqlType) -> Expr {
     match from {
-        SqlType::Decimal(..) | SqlType::Real | SqlType::Date if from != common => cast_to(value, common),
+        SqlType::Decimal(..) | SqlType::Real | SqlType::Date if from != common => cast(value, common.arrow()),
         _ => value,
     }
 }
 
-/// Gives values in BETWEEN, IN and CASE their common type, and those of GREATEST and LEAST.
+/// Gives values that are compared, computed with or chosen from their common type.
 #[derive(Debug)]
 pub(super) struct CommonTypes;
 
@@ -38,10 +41,8 @@ impl AnalyzerRule for CommonTypes {
             let (names, schema) = (NamePreserver::new(&plan), merge_schema(&plan.inputs()));
             let mut unify = |expr: Expr| expr.transform_up(|expr| Ok(unified(expr, &schema)));
             let rewritten = plan.map_expressions(|expr| rewrite_named(expr, &names, &mut unify))?;
-            match rewritten.transformed {
-                true => rewritten.map_data(LogicalPlan::recompute_schema),
-                false => Ok(rewritten),
-            }
+            // Below it, something may have changed its type.
+            rewritten.map_data(LogicalPlan::recompute_schema)
         })?;
         Ok(rewritten.data)
     }
@@ -49,27 +50,57 @@ impl AnalyzerRule for CommonTypes {
 
 fn unified(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let is_changed = match &mut expr {
-        Expr::Between(Between { expr, low, high, .. }) => unify([&mut **expr, low, high], schema),
-        Expr::InList(InList { expr, list, .. }) => unify(std::iter::once(&mut **expr).chain(list), schema),
-        Expr::Case(Case { when_then_expr, else_expr, .. }) => {
-            let results = when_then_expr.iter_mut().map(|(_, result)| &mut **result);
-            unify(results.chain(else_expr.iter_mut().map(|result| &mut **result)), schema)
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) || is_arithmetic(*op) => {
+            unify([&mut **left, right], schema)
         }
-        Expr::ScalarFunction(call) if matches!(call.name(), "greatest" | "least") => unify(&mut call.args, schema),
+        Expr::Between(Between { expr, low, high, .. }) => {
+            unify([&mut **expr, low, high], schema) || by_length([&mut **expr, low, high], schema)
+        }
+        Expr::InList(InList { expr, list, .. }) => {
+            let mut values: Vec<&mut Expr> = std::iter::once(&mut **expr).chain(list).collect();
+            unify(values.iter_mut().map(|value| &mut **value), schema) || by_length(values, schema)
+        }
+        Expr::Case(Case { expr, when_then_expr, else_expr }) => {
+            let results = when_then_expr.iter_mut().map(|(_, result)| &mut **result);
+            let is_result_changed = unify(results.chain(else_expr.iter_mut().map(|result| &mut **result)), schema);
+            let compared = expr.iter_mut().map(|value| &mut **value);
+            let is_simple = compared.len() > 0;
+            let searched = when_then_expr.iter_mut().map(|(when, _)| &mut **when).filter(|_| is_simple);
+            unify(compared.chain(searched), schema) || is_result_changed
+        }
+        Expr::ScalarFunction(call) if matches!(call.name(), "greatest" | "least" | "nullif") => {
+            unify(&mut call.args, schema)
+        }
         _ => false,
     };
     Transformed::new_transformed(expr, is_changed)
 }
 
 fn unify<'e>(values: impl IntoIterator<Item = &'e mut Expr>, schema: &DFSchema) -> bool {
-    let values = values.into_iter().filter_map(|value| {
-        let kept = value.get_type(schema).ok()?;
-        Some((SqlType::of_arrow(&kept), value))
-    });
-    let values: Vec<(SqlType, &mut Expr)> = values.collect();
+    let values = with_types(values, schema);
     let Some(common) = common_type(values.iter().map(|(sql_type, _)| *sql_type)) else { return false };
     for (from, value) in values {
         *value = converted(std::mem::take(value), from, common);
     }
     true
+}
+
+/// Has intervals compared by their lengths.
+fn by_length<'e>(values: impl IntoIterator<Item = &'e mut Expr>, schema: &DFSchema) -> bool {
+    let values = with_types(values, schema);
+    if !values.iter().all(|(sql_type, _)| *sql_type == SqlType::Interval) {
+        return false;
+    }
+    for (_, value) in values {
+        *value = interval_length(std::mem::take(value));
+    }
+    true
+}
+
+fn with_types<'e>(values: impl IntoIterator<Item = &'e mut Expr>, schema: &DFSchema) -> Vec<(SqlType, &'e mut Expr)> {
+    let typed = values.into_iter().filter_map(|value| {
+        let kept = value.get_type(schema).ok()?;
+        Some((SqlType::of_arrow(&kept), value))
+    });
+    typed.collect()
 }

@@ -20,16 +20,13 @@ impl ExprPlanner for RedshiftOperators {
         if matches!(expr.op, And | Or) || is_null(&expr.left) || is_null(&expr.right) {
             return Ok(PlannerResult::Original(expr));
         }
-        for side in [&mut expr.left, &mut expr.right] {
-            if side.get_type(schema)?.is_unsigned_integer() {
-                // Numbers of rows. Redshift: a BIGINT, from which more than it is can be taken.
-                *side = cast_to(side.clone(), SqlType::BigInt);
-            }
-        }
         // By what they are kept as: whether a text is SUPER is asked only where it matters.
-        let types = [&expr.left, &expr.right].map(|side| side.get_type(schema).map(|kept| SqlType::of_arrow(&kept)));
-        let [left, right] = types;
-        let (left, right) = (left?, right?);
+        let left = kept_type(&mut expr.left, schema)?;
+        let right = kept_type(&mut expr.right, schema)?;
+        if expr.op == StringConcat {
+            let (left, right) = (written_out(expr.left, left), written_out(expr.right, right));
+            return Ok(PlannerResult::Planned(binary_expr(left, Operator::StringConcat, right)));
+        }
         if let Some(common) = common_type([left, right]) {
             (expr.left, expr.right) = (converted(expr.left, left, common), converted(expr.right, right, common));
             return Ok(PlannerResult::Original(expr));
@@ -38,6 +35,16 @@ impl ExprPlanner for RedshiftOperators {
         let are_texts = is_text(&expr.left, left) && is_text(&expr.right, right);
         Ok(plan_operator(expr, left, right, are_texts))
     }
+}
+
+/// The type that a side is kept as. Numbers of rows, which have a sign in Redshift, become BIGINTs.
+fn kept_type(side: &mut Expr, schema: &DFSchema) -> Result<SqlType> {
+    let kept = side.get_type(schema)?;
+    if kept.is_unsigned_integer() {
+        *side = cast_to(side.clone(), SqlType::BigInt);
+        return Ok(SqlType::BigInt);
+    }
+    Ok(SqlType::of_arrow(&kept))
 }
 
 /// Whether a value is NULL of no type, or a parameter of which nothing is known.
@@ -61,9 +68,6 @@ fn plan_operator(
         }
         (Plus, one, other) if are_texts || is_bytes(one) && is_bytes(other) => {
             binary_expr(expr.left, Operator::StringConcat, expr.right)
-        }
-        (StringConcat, ..) => {
-            binary_expr(written_out(expr.left, left), Operator::StringConcat, written_out(expr.right, right))
         }
         (Eq | NotEq | Lt | LtEq | Gt | GtEq, Interval, Interval) => {
             (expr.left, expr.right) = (interval_length(expr.left), interval_length(expr.right));

@@ -64,14 +64,17 @@ pub(super) fn spelled_call(function: &mut Function) -> Option<Expr> {
 
 fn is_number(places: &Expr) -> bool {
     match places {
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => matches!(**expr, Expr::Value(_)),
-        places => matches!(places, Expr::Value(_)),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => is_number(expr),
+        places => matches!(places, Expr::Value(literal) if matches!(literal.value, Value::Number(..))),
     }
+}
+
+fn nested(side: &Expr) -> Box<Expr> {
+    Box::new(Expr::Nested(Box::new(side.clone())))
 }
 
 /// A function of two arguments that is an operator.
 fn operation(left: &Expr, op: BinaryOperator, right: &Expr) -> Expr {
-    let nested = |side: &Expr| Box::new(Expr::Nested(Box::new(side.clone())));
     Expr::Nested(Box::new(Expr::BinaryOp { left: nested(left), op, right: nested(right) }))
 }
 
@@ -108,7 +111,6 @@ fn decode(value: &Expr, rest: &[Expr]) -> Expr {
 }
 
 fn same(value: &Expr, search: &Expr) -> Expr {
-    let nested = |side: &Expr| Box::new(Expr::Nested(Box::new(side.clone())));
     match search {
         Expr::Value(literal) if literal.value == Value::Null => Expr::IsNull(nested(value)),
         _ => Expr::IsNotDistinctFrom(nested(value), nested(search)),

@@ -20,7 +20,8 @@ use super::guards::is_arithmetic;
 use super::named::rewrite_named;
 use super::super_arithmetic::{arithmetic, negative};
 use crate::functions::{
-    KNOWN_SUPER, NEGATIVE, cast_to, json_typeof, known_super, super_aggregate, super_key, super_key_text, takes_super,
+    DIVIDE, KNOWN_SUPER, NEGATIVE, cast_to, json_typeof, known_super, super_aggregate, super_key, super_key_text,
+    takes_super,
 };
 use crate::types::{MAX_VARCHAR, SqlType};
 
@@ -183,7 +184,9 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         // Redshift: of the type of the first. The engine makes one of both.
         Expr::ScalarFunction(call) if call.name() == "nullif" && call.args.len() == 2 => {
             let types = (type_of(&call.args[0], schema), type_of(&call.args[1], schema));
-            let kept = types.0.filter(|kept| kept.is_numeric() && types.1.is_some_and(|other| other != *kept));
+            let kept = types
+                .0
+                .filter(|kept| (kept.is_numeric() || is_moment(*kept)) && types.1.is_some_and(|other| other != *kept));
             match kept {
                 Some(kept) => cast_to(Expr::ScalarFunction(call), kept),
                 None => return Ok(Transformed::no(Expr::ScalarFunction(call))),
@@ -220,6 +223,10 @@ fn of_super(mut call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<E
     let is_known = |value: &Expr| matches!(value, Expr::ScalarFunction(call) if call.name() == KNOWN_SUPER);
     let name = call.name().to_owned();
     Ok(Transformed::yes(match (name.as_str(), call.args.as_mut_slice()) {
+        (DIVIDE, [left, right]) => match arithmetic(left, Operator::Divide, right, schema) {
+            Some(quotient) => quotient,
+            None => return Ok(Transformed::no(Expr::ScalarFunction(call))),
+        },
         (KNOWN_SUPER, [value]) if is_known(value) => call.args.swap_remove(0),
         ("coalesce", values) => {
             values.iter_mut().for_each(|value| into_super(value, schema));

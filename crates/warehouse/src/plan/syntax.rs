@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, DateTimeField, Expr, TrimWhereField, UnaryOperator, Value, VisitorMut,
+    BinaryOperator, DataType, Expr, TrimWhereField, UnaryOperator, Value, VisitorMut,
 };
 
 use super::interval::plain_interval;
@@ -40,8 +40,10 @@ fn of_syntax(expr: &mut Expr) -> Option<Expr> {
     let of = |expr: &Expr| expr.clone();
     Some(match expr {
         Expr::Value(literal) => return of_number(&literal.value),
-        Expr::Extract { field: DateTimeField::Epoch, expr, .. } => call(EXTRACT_EPOCH, [of(expr)]),
-        Expr::Extract { field, expr, .. } => call(EXTRACT, [text(field.to_string().trim_matches('\'')), of(expr)]),
+        Expr::Extract { field, expr, .. } => match field.to_string().trim_matches('\'') {
+            epoch if epoch.eq_ignore_ascii_case("epoch") => call(EXTRACT_EPOCH, [of(expr)]),
+            part => call(EXTRACT, [text(part), of(expr)]),
+        },
         Expr::AtTimeZone { timestamp, time_zone } => call(TIMEZONE, [of(time_zone), of(timestamp)]),
         Expr::Convert { expr, data_type: Some(data_type), .. } => cast(of(expr), data_type.clone()),
         Expr::Position { expr, r#in } => call("strpos", [of(r#in), of(expr)]),

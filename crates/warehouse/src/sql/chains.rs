@@ -8,26 +8,24 @@ use crate::error::{ErrorKind, Result, SqlError};
 
 /// The most operators in a row.
 const MOST: usize = 5_000;
-/// A query in a UNION takes as much of a stack as so many operators.
+/// A query in a UNION, or a relation in a JOIN, takes as much of a stack as so many operators.
 const UNION: usize = 10;
 
 /// Fails for a statement with a chain that is too long.
 pub(super) fn check_chains(tokens: &[TokenWithSpan]) -> Result<()> {
     // Of each pair of parentheses that is open.
-    let mut chains = vec![0];
+    let mut levels = vec![Level::default()];
     for token in tokens {
         match &token.token {
-            Token::LParen => chains.push(0),
-            Token::RParen if chains.len() > 1 => {
-                chains.pop();
+            Token::LParen => levels.push(Level::default()),
+            Token::RParen if levels.len() > 1 => {
+                levels.pop();
             }
-            Token::Comma | Token::SemiColon => start(&mut chains, 0),
-            other => {
-                let so_far = chains.last().copied().unwrap_or(0);
-                start(&mut chains, so_far + links(token, other));
-            }
+            _ => {}
         }
-        if chains.last().is_some_and(|chain| *chain > MOST) {
+        let Some(level) = levels.last_mut() else { continue };
+        level.take(token);
+        if level.operators + level.queries > MOST {
             let message = format!("a chain of more than {MOST} operators is too long");
             return Err(SqlError::new(ErrorKind::StatementTooComplex, message));
         }
@@ -35,17 +33,53 @@ pub(super) fn check_chains(tokens: &[TokenWithSpan]) -> Result<()> {
     Ok(())
 }
 
-fn start(chains: &mut [usize], at: usize) {
-    if let Some(chain) = chains.last_mut() {
-        *chain = at;
+#[derive(Debug, Default)]
+struct Level {
+    /// Operators of one expression.
+    operators: usize,
+    /// What queries and joined relations are worth, which commas do not part.
+    queries: usize,
+}
+
+impl Level {
+    fn take(&mut self, token: &TokenWithSpan) {
+        let is_one_of = |words: &[&str]| words.iter().any(|word| is_word(token, word));
+        match &token.token {
+            Token::SemiColon => *self = Self::default(),
+            Token::Comma => self.operators = 0,
+            Token::Word(_) if is_one_of(&["when", "then", "else"]) => self.operators = 0,
+            Token::Word(_) if is_one_of(&["and", "or", "is", "like", "at", "not"]) => self.operators += 1,
+            Token::Word(_) if is_one_of(&["union", "except", "intersect", "join"]) => {
+                self.operators = 0;
+                self.queries += UNION;
+            }
+            other if is_operator(other) => self.operators += 1,
+            _ => {}
+        }
     }
 }
 
-fn links(token: &TokenWithSpan, kind: &Token) -> usize {
-    match kind {
-        Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod | Token::Caret | Token::StringConcat => 1,
-        _ if is_word(token, "and") || is_word(token, "or") => 1,
-        _ if ["union", "except", "intersect", "join"].iter().any(|word| is_word(token, word)) => UNION,
-        _ => 0,
-    }
+fn is_operator(token: &Token) -> bool {
+    matches!(
+        token,
+        Token::Plus
+            | Token::Minus
+            | Token::Mul
+            | Token::Div
+            | Token::Mod
+            | Token::Caret
+            | Token::StringConcat
+            | Token::DoubleColon
+            | Token::LBracket
+            | Token::Eq
+            | Token::Neq
+            | Token::Lt
+            | Token::LtEq
+            | Token::Gt
+            | Token::GtEq
+            | Token::Pipe
+            | Token::Ampersand
+            | Token::ShiftLeft
+            | Token::ShiftRight
+    )
 }

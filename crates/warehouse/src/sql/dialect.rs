@@ -100,9 +100,13 @@ impl Dialect for RedshiftDialect {
         }
     }
 
-    /// What puts texts together binds less tightly than arithmetic (PostgreSQL, Redshift).
+    /// What puts texts together, and what moves bits, binds less tightly than arithmetic (PostgreSQL, Redshift).
     fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
-        (parser.peek_token_ref().token == Token::StringConcat).then(|| Ok(self.prec_value(Precedence::Xor)))
+        let is_other = matches!(
+            parser.peek_token_ref().token,
+            Token::StringConcat | Token::ShiftLeft | Token::ShiftRight | Token::Sharp
+        );
+        is_other.then(|| Ok(self.prec_value(Precedence::Xor)))
     }
 
     /// Signs, which bind still more tightly, and the operators `@`, `|/` and `||/`, which the parser knows of PostgreSQL only.
@@ -110,6 +114,7 @@ impl Dialect for RedshiftDialect {
         let (op, precedence) = match parser.peek_token_ref().token {
             Token::Minus => (UnaryOperator::Minus, Precedence::Caret),
             Token::Plus => (UnaryOperator::Plus, Precedence::Caret),
+            Token::Tilde => (UnaryOperator::BitwiseNot, Precedence::Xor),
             Token::AtSign => (UnaryOperator::PGAbs, Precedence::Xor),
             Token::PGSquareRoot => (UnaryOperator::PGSquareRoot, Precedence::Xor),
             Token::PGCubeRoot => (UnaryOperator::PGCubeRoot, Precedence::Xor),

@@ -6,7 +6,7 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int64Array, IntervalMonthDayNanoArray, StringViewArray,
 };
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, Date32Type, Int64Type, IntervalMonthDayNano};
+use datafusion::arrow::datatypes::{DataType, Date32Type, Int64Type};
 use datafusion::arrow::util::display::FormatOptions;
 use datafusion::common::Result;
 
@@ -21,7 +21,7 @@ pub(crate) fn from_text(texts: &StringViewArray, to: SqlType) -> Result<ArrayRef
         SqlType::Varbyte(_) => return Ok(Arc::new(texts.clone().to_binary_view())),
         SqlType::Boolean => return booleans(texts),
         SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::TimestampTz => return moments(texts, to, false),
-        SqlType::Interval => return spans(texts),
+        SqlType::Interval => return spans(texts, false),
         _ => {}
     }
     let source: ArrayRef = Arc::new(texts.iter().map(|text| text.map(str::trim)).collect::<StringViewArray>());
@@ -36,7 +36,7 @@ fn first_bad(source: &ArrayRef, to: SqlType) -> &str {
 }
 
 /// The engine's own conversion; NULL for a value that cannot be converted.
-fn convert_leniently(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+pub(crate) fn convert_leniently(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     let options = CastOptions { safe: true, format_options: FormatOptions::default() };
     Ok(cast_with_options(values, to, &options)?)
 }
@@ -88,17 +88,17 @@ fn plain(text: &str, to: SqlType) -> Option<&str> {
 
 fn is_offset(zone: &str) -> bool {
     let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
-    zone == "Z" || zone.strip_prefix(['+', '-']).is_some_and(is_number)
+    zone == "Z" || zone.strip_prefix(['+', '-']).is_some_and(|digits| !digits.is_empty() && is_number(digits))
 }
 
-fn spans(texts: &StringViewArray) -> Result<ArrayRef> {
-    let spans = texts.iter().map(|text| text.map(|text| span(text)).transpose());
+/// Texts that say intervals. One that says none is NULL if the reading `is_lenient`.
+pub(crate) fn spans(texts: &StringViewArray, is_lenient: bool) -> Result<ArrayRef> {
+    let span = |text: &str| match Span::parse(text, None, None).and_then(Span::kept) {
+        None if !is_lenient => Err(bad_text(text, SqlType::Interval).into_engine()),
+        span => Ok(span),
+    };
+    let spans = texts.iter().map(|text| text.map_or(Ok(None), span));
     Ok(Arc::new(spans.collect::<Result<IntervalMonthDayNanoArray>>()?))
-}
-
-fn span(text: &str) -> Result<IntervalMonthDayNano> {
-    let span = Span::parse(text, None, None).and_then(Span::kept);
-    span.ok_or_else(|| bad_text(text, SqlType::Interval).into_engine())
 }
 
 fn bad_text(text: &str, to: SqlType) -> SqlError {

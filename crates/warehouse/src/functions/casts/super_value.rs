@@ -7,14 +7,12 @@ use datafusion::arrow::array::{
     ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array, PrimitiveArray, StringViewArray,
 };
 use datafusion::arrow::compute::kernels::cast_utils::Parser;
-use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{Float64Type, Int16Type, Int32Type, Int64Type};
-use datafusion::arrow::util::display::FormatOptions;
 use datafusion::common::Result;
 
 use super::cast::{as_text, cast, cut};
 use super::decimal_text::parse_decimal;
-use super::from_text::moments;
+use super::from_text::{convert_leniently, moments, spans};
 use crate::error::{ErrorKind, SqlError};
 use crate::functions::super_values::number::float_text;
 use crate::types::SqlType;
@@ -36,10 +34,8 @@ pub(crate) fn from_super(documents: &StringViewArray, to: SqlType) -> Result<Arr
         SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::TimestampTz => {
             moments(&texts().collect(), to, true)
         }
-        to => {
-            let options = CastOptions { safe: true, format_options: FormatOptions::default() };
-            Ok(cast_with_options(&texts().collect::<StringViewArray>(), &to.arrow(), &options)?)
-        }
+        SqlType::Interval => spans(&texts().collect(), true),
+        to => convert_leniently(&(Arc::new(texts().collect::<StringViewArray>()) as ArrayRef), &to.arrow()),
     }
 }
 

@@ -50,10 +50,10 @@ pub(crate) fn functions() -> Vec<Function> {
     ]
 }
 
-type Kernel = fn(&dyn Datum, &dyn Datum) -> Result<ArrayRef, ArrowError>;
+pub(super) type Kernel = fn(&dyn Datum, &dyn Datum) -> Result<ArrayRef, ArrowError>;
 
 /// Division by floats. What is divided by zero is neither infinite nor no number.
-fn by_float(left: &dyn Datum, right: &dyn Datum, kernel: Kernel) -> Result<ArrayRef, ArrowError> {
+pub(super) fn by_float(left: &dyn Datum, right: &dyn Datum, kernel: Kernel) -> Result<ArrayRef, ArrowError> {
     let (result, (divisors, is_constant)) = (kernel(left, right)?, right.get());
     let divisors = cast(divisors, &DataType::Float64)?;
     let divisors = divisors.as_primitive::<Float64Type>();

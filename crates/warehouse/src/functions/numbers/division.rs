@@ -3,27 +3,39 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, Decimal128Array};
+use datafusion::arrow::compute::kernels::numeric::div;
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, i256};
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF};
+use datafusion::physical_expr_common::datum::apply;
 
+use super::arithmetic::by_float;
 use crate::error::{ErrorKind, SqlError};
 use crate::functions::casts::cast::{cast, overflow};
 use crate::functions::function::{Function, no_match};
 use crate::types::SqlType;
 
+/// The name by which division is found whose sides turn out to be SUPER.
+pub(crate) const DIVIDE: &str = "divide";
+
 /// `left / right`, of which one is a DECIMAL and the other one, too, or an integer.
 pub(crate) fn divide(left: Expr, right: Expr) -> Expr {
     let arguments = |types: &[DataType]| match types {
         [left, right] if is_exact(left) && is_exact(right) => Ok(types.to_vec()),
-        types => no_match("divide", types),
+        [left, right] if left.is_numeric() && right.is_numeric() => Ok(vec![DataType::Float64; 2]),
+        // What turns out to be SUPER is divided by another function.
+        [left, right] if left.is_string() || right.is_string() => Ok(types.to_vec()),
+        types => no_match(DIVIDE, types),
     };
     let returns = |args: &ReturnFieldArgs<'_>| {
+        if args.arg_fields.iter().any(|field| field.data_type().is_floating()) {
+            return Ok(SqlType::Double.field_ref(DIVIDE));
+        }
         let operand = |place: usize| precision_and_scale(SqlType::of(&args.arg_fields[place]));
         let (precision, scale) = quotient(operand(0), operand(1));
-        Ok(SqlType::Decimal(precision, scale).field_ref("divide"))
+        Ok(SqlType::Decimal(precision, scale).field_ref(DIVIDE))
     };
-    ScalarUDF::from(Function::new("divide", arguments, returns, run)).call(vec![left, right])
+    ScalarUDF::from(Function::new(DIVIDE, arguments, returns, run)).call(vec![left, right])
 }
 
 fn is_exact(data_type: &DataType) -> bool {
@@ -49,6 +61,9 @@ fn quotient((p1, s1): (i32, i32), (p2, s2): (i32, i32)) -> (u8, i8) {
 }
 
 fn run(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    if SqlType::of(&args.return_field) == SqlType::Double {
+        return apply(&args.args[0], &args.args[1], |left, right| by_float(left, right, div));
+    }
     let wide = |place: usize| -> Result<(ArrayRef, i32)> {
         let values = args.args[place].to_array(args.number_rows)?;
         let from = SqlType::of(&args.arg_fields[place]);
@@ -56,7 +71,7 @@ fn run(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
         Ok((cast(&values, from, SqlType::Decimal(38, scale as i8))?, scale))
     };
     let ((left, left_scale), (right, right_scale)) = (wide(0)?, wide(1)?);
-    let SqlType::Decimal(precision, scale) = SqlType::of(&args.return_field) else { return no_match("divide", &[]) };
+    let SqlType::Decimal(precision, scale) = SqlType::of(&args.return_field) else { return no_match(DIVIDE, &[]) };
     let shift = i32::from(scale) - left_scale + right_scale;
     let rows = left.as_primitive::<Decimal128Type>().iter().zip(right.as_primitive::<Decimal128Type>());
     let quotients = rows.map(|(left, right)| left.zip(right).map(|(left, right)| one(left, right, shift)).transpose());

@@ -121,7 +121,7 @@ fn are_places(types: &[DataType]) -> bool {
     types.iter().all(|places| places.is_integer() || places.is_null())
 }
 
-/// A DECIMAL has as many places as the third argument says, which is there where they are written out (`plan/syntax.rs`).
+/// A DECIMAL has as many places as the third argument says, which is there where they are written out (`plan/spelled_calls.rs`).
 fn returns(name: &str, change: Change, args: &ReturnFieldArgs<'_>) -> FieldRef {
     let result = match SqlType::of(&args.arg_fields[0]) {
         SqlType::Varchar(_) | SqlType::Char(_) => SqlType::Double,

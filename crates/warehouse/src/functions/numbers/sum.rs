@@ -242,6 +242,7 @@ impl GroupsAccumulator for Totals {
         filter: Option<&BooleanArray>,
         count: usize,
     ) -> Result<()> {
+        check_scale(&values[0], self.scale)?;
         self.sums.resize(count, 0);
         let (sums, overflows) = (self.sums.as_mut_slice(), &mut self.overflows);
         match values[0].as_primitive_opt::<Int64Type>() {
