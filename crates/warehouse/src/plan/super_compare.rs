@@ -19,6 +19,7 @@ use datafusion::optimizer::AnalyzerRule;
 use super::guards::is_arithmetic;
 use super::named::rewrite_named;
 use super::super_arithmetic::{arithmetic, negative};
+use crate::error::SqlError;
 use crate::functions::{
     DIVIDE, KNOWN_SUPER, NEGATIVE, cast_to, json_typeof, known_super, super_aggregate, super_key, super_key_text,
     takes_super,
@@ -113,52 +114,30 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     Ok(Transformed::yes(match expr {
         // Of what has turned out to be SUPER only now.
         Expr::BinaryExpr(BinaryExpr { left, op, right })
-            if is_comparison(op) && (is_super(&left) || is_super(&right)) =>
+            if is_of_super(op) && (is_super(&left) || is_super(&right)) =>
         {
-            compare(&left, op, &right, schema)?.unwrap_or_else(|| binary_expr(*left, op, *right))
-        }
-        Expr::BinaryExpr(BinaryExpr { left, op, right })
-            if is_arithmetic(op) && (is_super(&left) || is_super(&right)) =>
-        {
-            arithmetic(&left, op, &right, schema).unwrap_or_else(|| binary_expr(*left, op, *right))
+            operation(*left, op, *right, schema)?
         }
         Expr::ScalarFunction(mut call) if call.name() == NEGATIVE && call.args.len() == 1 => {
             let value = call.args.swap_remove(0);
             if is_super(&value) { negative(&value) } else { Expr::Negative(Box::new(value)) }
         }
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right })
-            if is_super(&left) || is_super(&right) =>
-        {
-            binary_expr(as_text(*left, schema), Operator::StringConcat, as_text(*right, schema))
-        }
-        Expr::BinaryExpr(BinaryExpr {
-            left,
-            op: op @ (Operator::IsDistinctFrom | Operator::IsNotDistinctFrom),
-            right,
-        }) if is_super(&left) || is_super(&right) => binary_expr(key(&left, schema), op, key(&right, schema)),
         Expr::InList(InList { expr: value, list, negated }) if is_super(&value) || list.iter().any(is_super) => {
             let equals = list.iter().map(|item| equal(&value, item, schema)).collect::<Result<Vec<_>>>()?;
             let is_in = equals.into_iter().reduce(Expr::or).unwrap_or_else(|| lit(false));
             if negated { !is_in } else { is_in }
         }
-        Expr::InSubquery(InSubquery { expr: value, subquery, negated }) => {
-            let column = Expr::Column(Column::from(subquery.subquery.schema().qualified_field(0)));
-            if !is_super(&value) && !self::is_super(&column, subquery.subquery.schema()) {
-                return Ok(Transformed::no(Expr::InSubquery(InSubquery { expr: value, subquery, negated })));
-            }
-            let keys = vec![key(&column, subquery.subquery.schema())];
-            let keys = LogicalPlanBuilder::from((*subquery.subquery).clone()).project(keys)?.build()?;
-            let subquery = subquery.with_plan(Arc::new(keys));
-            Expr::InSubquery(InSubquery::new(Box::new(key(&value, schema)), subquery, negated))
-        }
+        Expr::InSubquery(query) => return in_subquery(query, schema),
         Expr::Between(Between { expr: value, negated, low, high })
             if is_super(&value) || is_super(&low) || is_super(&high) =>
         {
-            let above = compare(&value, Operator::GtEq, &low, schema)?;
-            let below = compare(&value, Operator::LtEq, &high, schema)?;
-            let above = above.unwrap_or_else(|| (*value).clone().gt_eq((*low).clone()));
-            let below = below.unwrap_or_else(|| (*value).clone().lt_eq((*high).clone()));
-            if negated { !above.and(below) } else { above.and(below) }
+            let is_between = operation((*value).clone(), Operator::GtEq, *low, schema)?.and(operation(
+                *value,
+                Operator::LtEq,
+                *high,
+                schema,
+            )?);
+            if negated { !is_between } else { is_between }
         }
         Expr::Like(mut like) if is_super(&like.expr) || is_super(&like.pattern) => {
             (*like.expr, *like.pattern) = (as_text(*like.expr, schema), as_text(*like.pattern, schema));
@@ -181,17 +160,7 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             known_super(Expr::Case(Case { expr, when_then_expr, else_expr }))
         }
         Expr::ScalarFunction(call) if call.args.iter().any(is_super) => return of_super(call, schema),
-        // Redshift: of the type of the first. The engine makes one of both.
-        Expr::ScalarFunction(call) if call.name() == "nullif" && call.args.len() == 2 => {
-            let types = (type_of(&call.args[0], schema), type_of(&call.args[1], schema));
-            let kept = types
-                .0
-                .filter(|kept| (kept.is_numeric() || is_moment(*kept)) && types.1.is_some_and(|other| other != *kept));
-            match kept {
-                Some(kept) => cast_to(Expr::ScalarFunction(call), kept),
-                None => return Ok(Transformed::no(Expr::ScalarFunction(call))),
-            }
-        }
+        Expr::ScalarFunction(call) if call.name() == "nullif" => return Ok(as_first(call, schema)),
         Expr::WindowFunction(mut window) => {
             if window.params.args.first().is_some_and(is_super)
                 && let Some(aggregate) = super_aggregate(window.fun.name())
@@ -211,6 +180,49 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
         other => return Ok(Transformed::no(other)),
     }))
+}
+
+/// Whether an operator does something else with SUPER.
+fn is_of_super(op: Operator) -> bool {
+    use Operator::{IsDistinctFrom, IsNotDistinctFrom, StringConcat};
+    is_comparison(op) || is_arithmetic(op) || matches!(op, IsDistinctFrom | IsNotDistinctFrom | StringConcat)
+}
+
+/// `left op right`, one of which is SUPER.
+fn operation(left: Expr, op: Operator, right: Expr, schema: &DFSchema) -> Result<Expr> {
+    let planned = match op {
+        Operator::StringConcat => return Ok(binary_expr(as_text(left, schema), op, as_text(right, schema))),
+        Operator::IsDistinctFrom | Operator::IsNotDistinctFrom => {
+            return Ok(binary_expr(key(&left, schema), op, key(&right, schema)));
+        }
+        op if is_arithmetic(op) => arithmetic(&left, op, &right, schema),
+        op => compare(&left, op, &right, schema)?,
+    };
+    Ok(planned.unwrap_or_else(|| binary_expr(left, op, right)))
+}
+
+/// IN with a query, by keys if one side is SUPER.
+fn in_subquery(query: InSubquery, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let rows = &query.subquery.subquery;
+    let column = Expr::Column(Column::from(rows.schema().qualified_field(0)));
+    if !is_super(&query.expr, schema) && !is_super(&column, rows.schema()) {
+        return Ok(Transformed::no(Expr::InSubquery(query)));
+    }
+    let keys = vec![key(&column, rows.schema())];
+    let keys = LogicalPlanBuilder::from((**rows).clone()).project(keys)?.build()?;
+    let (value, keys) = (Box::new(key(&query.expr, schema)), query.subquery.with_plan(Arc::new(keys)));
+    Ok(Transformed::yes(Expr::InSubquery(InSubquery::new(value, keys, query.negated))))
+}
+
+/// NULLIF with the type of its first argument (Redshift), where the engine makes one of both.
+fn as_first(call: ScalarFunction, schema: &DFSchema) -> Transformed<Expr> {
+    let types: Vec<Option<SqlType>> = call.args.iter().map(|argument| type_of(argument, schema)).collect();
+    match types.as_slice() {
+        [Some(first), Some(other)] if first != other && (first.is_numeric() || is_moment(*first)) => {
+            Transformed::yes(cast_to(Expr::ScalarFunction(call), *first))
+        }
+        _ => Transformed::no(Expr::ScalarFunction(call)),
+    }
 }
 
 pub(super) fn is_comparison(op: Operator) -> bool {
@@ -235,6 +247,11 @@ fn of_super(mut call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<E
         ("nullif", [value, other]) => {
             let is_other = equal(value, other, schema)?;
             rewrite(when(is_other, lit(ScalarValue::Null)).otherwise(value.clone())?, schema)?.data
+        }
+        // The engine would compare them as texts.
+        (name @ ("greatest" | "least"), _) => {
+            let error = SqlError::unsupported(format!("function {name}(super) is not supported"));
+            return Err(error.with_hint("Cast the values to a number or a text first.").into_engine());
         }
         _ if takes_super(&call.func) => return Ok(Transformed::no(Expr::ScalarFunction(call))),
         (_, values) => {
