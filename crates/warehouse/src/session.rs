@@ -6,12 +6,11 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{ObjectName, Query, Statement as SqlStatement};
 
 use crate::cluster::Cluster;
 use crate::error::{ErrorKind, Result, SqlError};
-use crate::plan::{DATABASE, Parameter, Purpose, SessionValues, StatementCatalog, prepare_query};
+use crate::plan::{DATABASE, Parameter, Purpose, SessionValues, StatementCatalog, plan_query, prepare_query};
 use crate::settings::{STREAMING_ERROR_MODE, Settings};
 use crate::sql::{Parsed, Statement, parse, position_of, split_name};
 use crate::statements;
@@ -310,8 +309,7 @@ impl Session {
     pub(crate) async fn plan(&self, planner: &SessionState, query: &Query, text: &str) -> Result<LogicalPlan> {
         let mut query = query.clone();
         prepare_query(&mut query, &self.values());
-        let statement = EngineStatement::Statement(Box::new(SqlStatement::Query(Box::new(query))));
-        planner.statement_to_plan(statement).await.map_err(|error| {
+        plan_query(planner, query).await.map_err(|error| {
             let place = position_of(text, &error);
             SqlError::from(error).at(place)
         })

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan};
-use datafusion::sql::parser::Statement as EngineStatement;
-use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Query, Statement, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Query, VisitMut, VisitorMut};
 
+use super::lateral::plan_query;
 use super::rewrite::{has_no_arguments, spell_out, spell_out_paths, time_value};
 use crate::error::{Result, SqlError};
 use crate::sql::{is_call, name_outputs};
@@ -30,8 +30,7 @@ pub(crate) async fn plan_definition(planner: &SessionState, mut query: Query, no
         return Err(SqlError::unsupported(message));
     }
     spell_out(&mut query);
-    let statement = EngineStatement::Statement(Box::new(Statement::Query(Box::new(query))));
-    let plan = planner.statement_to_plan(statement).await?;
+    let plan = plan_query(planner, query).await?;
     let plan = analyzed(planner, plan)?;
     let is_mutable = fix.has_time || is_volatile(&plan)?;
     Ok(Definition { plan, is_mutable })
