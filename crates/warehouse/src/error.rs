@@ -302,8 +302,14 @@ fn from_external(error: Box<dyn std::error::Error + Send + Sync>) -> SqlError {
     };
     match error.downcast::<DataFusionError>() {
         Ok(engine) => (*engine).into(),
-        Err(error) => SqlError::new(ErrorKind::Internal, error.to_string()),
+        Err(error) => of_pattern(error.to_string()),
     }
+}
+
+/// The error of an operator's regular expression, of which the engine has a text only, or one of the engine's own.
+fn of_pattern(message: String) -> SqlError {
+    let is_pattern = message.starts_with("regex parse error");
+    SqlError::new(if is_pattern { ErrorKind::InvalidRegularExpression } else { ErrorKind::Internal }, message)
 }
 
 /// The error at the bottom of others that cannot be taken apart.

@@ -8,6 +8,7 @@ mod engine;
 mod fuse;
 mod groups;
 mod guards;
+mod integers;
 mod interval;
 mod known_json;
 mod lateral;

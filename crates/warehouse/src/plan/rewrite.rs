@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{
     TimezoneInfo, Value, VisitMut, VisitorMut,
 };
 
+use super::integers::IntegerLiterals;
 use super::syntax::SpellOutSyntax;
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::functions::{ASSIGN_AS, CAST_AS};
@@ -77,25 +78,8 @@ impl VisitorMut for SpellOutPaths {
 pub(super) fn spell_out(query: &mut Query) {
     // None breaks off.
     let _ = query.visit(&mut SpellOutSyntax);
-    let _ = query.visit(&mut IntegersInSums);
+    let _ = query.visit(&mut IntegerLiterals);
     let _ = query.visit(&mut SpellOutCasts);
-}
-
-/// Makes INTEGERs of the numbers that sums are made of, as they are in Redshift. The engine takes them for BIGINTs, whose sum is of
-/// another type; elsewhere that makes no difference to speak of.
-struct IntegersInSums;
-
-impl VisitorMut for IntegersInSums {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Function(function) = expr
-            && is_named(&function.name, &["sum", "fnv_hash"])
-        {
-            arguments_of(function).for_each(as_integer);
-        }
-        ControlFlow::Continue(())
-    }
 }
 
 struct SpellOutCasts;
@@ -214,32 +198,6 @@ pub(super) fn arguments_of(function: &mut Function) -> impl Iterator<Item = &mut
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
         _ => None,
     })
-}
-
-/// Makes INTEGERs of the numbers that an expression is computed from.
-fn as_integer(expr: &mut Expr) {
-    match expr {
-        Expr::Value(value) => {
-            if let Value::Number(number, _) = &value.value
-                && number.parse::<i32>().is_ok()
-            {
-                *expr = cast(expr.clone(), DataType::Integer(None));
-            }
-        }
-        Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } => as_integer(inner),
-        Expr::BinaryOp { left, right, .. } => {
-            as_integer(left);
-            as_integer(right);
-        }
-        Expr::Case { conditions, else_result, .. } => {
-            conditions.iter_mut().for_each(|branch| as_integer(&mut branch.result));
-            else_result.iter_mut().for_each(|value| as_integer(value));
-        }
-        Expr::Function(function) if is_named(&function.name, &["coalesce", "negative", "nullif", "nvl", "nvl2"]) => {
-            arguments_of(function).for_each(as_integer);
-        }
-        _ => {}
-    }
 }
 
 pub(super) fn is_named(function: &ObjectName, names: &[&str]) -> bool {
