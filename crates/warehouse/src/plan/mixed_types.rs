@@ -7,13 +7,11 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::guards::is_arithmetic;
-use super::named::rewrite_named;
+use super::named::rewrite_node;
 use super::super_compare::is_comparison;
 use crate::functions::interval_length;
 use crate::types::{SqlType, common_type};
@@ -38,9 +36,7 @@ impl AnalyzerRule for CommonTypes {
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
         let rewritten = plan.transform_up_with_subqueries(|plan| {
-            let (names, schema) = (NamePreserver::new(&plan), merge_schema(&plan.inputs()));
-            let mut unify = |expr: Expr| expr.transform_up(|expr| Ok(unified(expr, &schema)));
-            let rewritten = plan.map_expressions(|expr| rewrite_named(expr, &names, &mut unify))?;
+            let rewritten = rewrite_node(plan, |expr, schema| expr.transform_up(|expr| Ok(unified(expr, schema))))?;
             // Below it, something may have changed its type.
             rewritten.map_data(LogicalPlan::recompute_schema)
         })?;

@@ -1,9 +1,19 @@
 //! Rewrites of a plan node's expressions that keep the names of its columns.
 
-use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::logical_expr::Expr;
+use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+
+/// Rewrites the expressions of a node, each told the columns that the node reads.
+pub(super) fn rewrite_node(
+    plan: LogicalPlan,
+    rewrite: impl Fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
+) -> Result<Transformed<LogicalPlan>> {
+    let (names, schema) = (NamePreserver::new(&plan), merge_schema(&plan.inputs()));
+    plan.map_expressions(|expr| rewrite_named(expr, &names, &mut |expr| rewrite(expr, &schema)))
+}
 
 /// Rewrites one expression of the node whose `names` are to be kept.
 pub(super) fn rewrite_named(

@@ -3,13 +3,11 @@
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, lit};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::guards::is_arithmetic;
-use super::named::rewrite_named;
+use super::named::rewrite_node;
 use crate::functions::checked_operator;
 
 /// Runs when both sides have been given one type.
@@ -23,10 +21,8 @@ impl AnalyzerRule for CheckedArithmetic {
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
         let checked = plan.transform_up_with_subqueries(|plan| {
-            let (names, input) = (NamePreserver::new(&plan), merge_schema(&plan.inputs()));
             // From above: the type of what is not a call yet is told quickly.
-            let mut check = |expr: Expr| expr.transform_down(|expr| checked_expr(expr, &input));
-            plan.map_expressions(|expr| rewrite_named(expr, &names, &mut check))
+            rewrite_node(plan, |expr, input| expr.transform_down(|expr| checked_expr(expr, input)))
         })?;
         Ok(checked.data)
     }

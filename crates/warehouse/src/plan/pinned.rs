@@ -6,12 +6,10 @@ use std::sync::Arc;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::named::rewrite_named;
+use super::named::rewrite_node;
 use super::super_compare::type_of;
 use crate::functions::pinned;
 use crate::types::SqlType;
@@ -27,9 +25,7 @@ impl AnalyzerRule for PinTypes {
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
         let pinned = plan.transform_up_with_subqueries(|plan| {
-            let (names, schema) = (NamePreserver::new(&plan), merge_schema(&plan.inputs()));
-            let mut pin = |expr: Expr| expr.transform_up(|expr| Ok(with_pinned_types(expr, &schema)));
-            plan.map_expressions(|expr| rewrite_named(expr, &names, &mut pin))
+            rewrite_node(plan, |expr, schema| expr.transform_up(|expr| Ok(with_pinned_types(expr, schema))))
         })?;
         Ok(pinned.data)
     }

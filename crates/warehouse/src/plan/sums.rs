@@ -7,12 +7,10 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, LogicalPlan, WindowFunctionDefinition};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::named::rewrite_named;
+use super::named::rewrite_node;
 use crate::functions::{cast_to, exact_sum, is_sum, sum_of_integers};
 use crate::types::SqlType;
 
@@ -30,9 +28,7 @@ impl AnalyzerRule for RedshiftSums {
             if !matches!(plan, LogicalPlan::Aggregate(_) | LogicalPlan::Window(_)) {
                 return Ok(Transformed::no(plan));
             }
-            let (names, input) = (NamePreserver::new(&plan), merge_schema(&plan.inputs()));
-            let mut type_sums = |expr: Expr| expr.transform_up(|expr| typed(expr, &input));
-            plan.map_expressions(|expr| rewrite_named(expr, &names, &mut type_sums))
+            rewrite_node(plan, |expr, input| expr.transform_up(|expr| typed(expr, input)))
         })?;
         Ok(rewritten.data)
     }
