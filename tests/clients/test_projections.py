@@ -79,6 +79,12 @@ EXPRESSIONS = {
     f"object('n', {DOCUMENT}.a)": '{"n":7}',
     f"json_typeof({DOCUMENT}.list)": "array",
     f"{DOCUMENT}.kwh::decimal(10,2)": "10.25",
+    f"object_transform({DOCUMENT} keep '\"flag\"', '\"nested\".\"b\"' set '\"a\"', {DOCUMENT}.a + 1)":
+        '{"flag":"Y","nested":{"b":[1.5,{"c":"deep"}]},"a":8}',
+    f"collate({TEXT.format('zone')}, 'ci') = 'us/pacific '": "t",
+    f"{TEXT.format('a')}::int # 5": "2",
+    "substring(kinesis_data, 1, 2) # substring(kinesis_data, 3, 2)": "1a00",
+    "~substring(kinesis_data, 1, 1)": "84",
     "substring(kinesis_data, 1, 4)": "7b226122",
     "to_hex(substring(kinesis_data, 1, 1))": "7b",
     "length(kinesis_data) > 100": "t",

@@ -65,6 +65,23 @@ impl Function {
         self
     }
 
+    /// The same, and `other` for arguments that only that one takes.
+    pub(super) fn or(self, other: Self) -> Self {
+        let both = [self.clone(), other];
+        let taker = move |types: &[DataType]| {
+            let taker = both.iter().find(|function| (function.arguments)(types).is_ok());
+            taker.unwrap_or(&both[0]).clone()
+        };
+        let types = |fields: &[FieldRef]| fields.iter().map(|field| field.data_type().clone()).collect::<Vec<_>>();
+        let (arguments, returns, run) = (taker.clone(), taker.clone(), taker);
+        Self {
+            arguments: Arc::new(move |given: &[DataType]| (arguments(given).arguments)(given)),
+            returns: Arc::new(move |args: &ReturnFieldArgs<'_>| (returns(&types(args.arg_fields)).returns)(args)),
+            run: Arc::new(move |args: &ScalarFunctionArgs| (run(&types(&args.arg_fields)).run)(args)),
+            ..self
+        }
+    }
+
     /// The same for SUPER values as they are kept, as JSON. Other functions get what they say.
     pub(super) fn of_super(mut self) -> Self {
         self.takes_super = true;

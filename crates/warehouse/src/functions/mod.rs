@@ -34,7 +34,7 @@ pub(crate) use json::documents::{
 pub(crate) use json::path::{Form, JsonPath, JsonPaths, PathField, extract};
 pub(crate) use json::shredded::{ShreddedPath, ShreddedPaths};
 pub(crate) use json::spelling::Spelling;
-pub(crate) use numbers::arithmetic::{NEGATIVE, checked_operator};
+pub(crate) use numbers::arithmetic::{BITWISE_NOT, NEGATIVE, checked_operator};
 pub(crate) use numbers::average::average;
 pub(crate) use numbers::division::{DIVIDE, divide};
 pub(crate) use numbers::sum::{exact_sum, is_exact_sum, is_sum, sum, sum_of_integers};
@@ -44,7 +44,10 @@ pub(crate) use super_values::aggregate::super_aggregate;
 pub(crate) use super_values::coalesce::{KNOWN_SUPER, known_super};
 pub(crate) use super_values::key::{SUPER_KEY, super_key, super_key_text};
 pub(crate) use super_values::number::super_arithmetic;
+pub(crate) use super_values::transform::OBJECT_TRANSFORM;
 pub(crate) use super_values::value::{SUPER_GET, Step, navigate};
+pub(crate) use texts::bits::varbyte_operator;
+pub(crate) use texts::comparable::{COMPARABLE, Collation, comparable, is_comparable};
 pub(crate) use texts::regexp::SIMILAR_TO;
 pub(crate) use texts::strings::LIKE_PATTERN;
 

@@ -27,6 +27,7 @@ use super::pinned::PinTypes;
 use super::sums::RedshiftSums;
 use super::super_compare::CompareSuper;
 use super::super_planner::SuperNavigation;
+use super::text_compare::CompareTexts;
 use super::type_planner::RedshiftTypes;
 use crate::error::Result;
 use crate::memory::machine_memory;
@@ -60,7 +61,8 @@ impl Engine {
         analyzer_rules.insert(0, Arc::new(RedshiftCasts));
         analyzer_rules.insert(1, Arc::new(CompareSuper));
         analyzer_rules.insert(2, Arc::new(CommonTypes));
-        analyzer_rules.insert(3, Arc::new(OrderConditions));
+        analyzer_rules.insert(3, Arc::new(CompareTexts));
+        analyzer_rules.insert(4, Arc::new(OrderConditions));
         // Once the engine has settled the types.
         analyzer_rules.push(Arc::new(RedshiftAverages));
         analyzer_rules.push(Arc::new(RedshiftSums));

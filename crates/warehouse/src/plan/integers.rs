@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{DataType, Expr, Value, VisitorMut};
 
-use super::rewrite::{arguments_of, cast, is_named};
+use super::rewrite::{arguments_of, is_named};
+use crate::sql::cast;
 
 /// Makes INTEGERs of the numbers in the arguments of such functions.
 pub(super) struct IntegerLiterals;

@@ -2,8 +2,8 @@
 
 use datafusion::sql::sqlparser::ast::{DateTimeField, Expr, Interval, Value};
 
-use super::rewrite::text;
 use crate::functions::{DatePart, Span};
+use crate::sql::text;
 
 /// The same interval in units of months, days and seconds; none if it is written in another way.
 pub(super) fn plain_interval(interval: &Interval) -> Option<Expr> {

@@ -24,6 +24,7 @@ mod super_arithmetic;
 mod super_compare;
 mod super_planner;
 mod syntax;
+mod text_compare;
 mod type_planner;
 
 pub(crate) use catalog::{DATABASE, Purpose, StatementCatalog};

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator::{
 
 use super::mixed_types::converted;
 use super::super_compare::type_of;
-use crate::functions::{cast_to, divide, divided, interval_length, times};
+use crate::functions::{cast_to, divide, divided, interval_length, times, varbyte_operator};
 use crate::types::{MAX_VARCHAR, SqlType, common_type};
 
 #[derive(Debug)]
@@ -68,6 +68,13 @@ fn plan_operator(
         }
         (Plus, one, other) if are_texts || is_bytes(one) && is_bytes(other) => {
             binary_expr(expr.left, Operator::StringConcat, expr.right)
+        }
+        (op, one, other)
+            if is_bytes(one)
+                && is_bytes(other)
+                && let Some(operator) = varbyte_operator(op) =>
+        {
+            operator.call(vec![expr.left, expr.right])
         }
         (Eq | NotEq | Lt | LtEq | Gt | GtEq, Interval, Interval) => {
             (expr.left, expr.right) = (interval_length(expr.left), interval_length(expr.right));

@@ -3,16 +3,15 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, JsonPathElem, ObjectName, Query, SelectItem, SetExpr, Subscript, TableFactor,
-    TimezoneInfo, Value, VisitMut, VisitorMut,
+    AccessExpr, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, JsonPathElem,
+    ObjectName, Query, SelectItem, SetExpr, Subscript, TableFactor, TimezoneInfo, Value, VisitMut, VisitorMut,
 };
 
 use super::integers::IntegerLiterals;
 use super::syntax::SpellOutSyntax;
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::functions::{ASSIGN_AS, CAST_AS};
-use crate::sql::{alias_parts, is_call, name_outputs};
+use crate::sql::{alias_parts, call, cast, is_call, name_outputs, number, text};
 use crate::types::SqlType;
 
 /// What session functions give: fixed for one statement.
@@ -320,38 +319,9 @@ impl VisitorMut for Bind<'_> {
     }
 }
 
-pub(super) fn text(value: &str) -> Expr {
-    Expr::Value(Value::SingleQuotedString(value.to_owned()).with_empty_span())
-}
-
-pub(super) fn number(value: i64) -> Expr {
-    Expr::Value(Value::Number(value.to_string(), false).with_empty_span())
-}
-
 /// A constant timestamp, with or without time zone.
 fn time(micros: i64, with_zone: bool) -> Expr {
     let time = chrono::DateTime::from_timestamp_micros(micros).unwrap_or_default();
     let zone = if with_zone { TimezoneInfo::WithTimeZone } else { TimezoneInfo::None };
     cast(text(&time.format("%Y-%m-%d %H:%M:%S%.6f").to_string()), DataType::Timestamp(None, zone))
-}
-
-pub(super) fn cast(expr: Expr, data_type: DataType) -> Expr {
-    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
-}
-
-pub(super) fn call(name: &str, arguments: impl IntoIterator<Item = Expr>) -> Expr {
-    Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new(name)]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList {
-            duplicate_treatment: None,
-            args: arguments.into_iter().map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))).collect(),
-            clauses: Vec::new(),
-        }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    })
 }

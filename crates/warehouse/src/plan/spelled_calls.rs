@@ -5,7 +5,8 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, DataType, Expr, Function, TimezoneInfo, UnaryOperator, Value,
 };
 
-use super::rewrite::{arguments_of, call, cast, is_named, text};
+use super::rewrite::{arguments_of, is_named};
+use crate::sql::{call, cast, text};
 
 /// A date part may be written without quotes; then it looks like a column.
 pub(super) fn quote_date_part(function: &mut Function) {

@@ -208,10 +208,15 @@ fn in_subquery(query: InSubquery, schema: &DFSchema) -> Result<Transformed<Expr>
     if !is_super(&query.expr, schema) && !is_super(&column, rows.schema()) {
         return Ok(Transformed::no(Expr::InSubquery(query)));
     }
-    let keys = vec![key(&column, rows.schema())];
-    let keys = LogicalPlanBuilder::from((**rows).clone()).project(keys)?.build()?;
-    let (value, keys) = (Box::new(key(&query.expr, schema)), query.subquery.with_plan(Arc::new(keys)));
-    Ok(Transformed::yes(Expr::InSubquery(InSubquery::new(value, keys, query.negated))))
+    let rows_key = key(&column, rows.schema());
+    Ok(Transformed::yes(in_keys(query, rows_key, |value| key(&value, schema))?))
+}
+
+/// IN with a query, by keys: `rows_key` is that of the query's column.
+pub(super) fn in_keys(query: InSubquery, rows_key: Expr, value_key: impl FnOnce(Expr) -> Expr) -> Result<Expr> {
+    let rows = LogicalPlanBuilder::from((*query.subquery.subquery).clone()).project(vec![rows_key])?.build()?;
+    let (value, rows) = (value_key(*query.expr), query.subquery.with_plan(Arc::new(rows)));
+    Ok(Expr::InSubquery(InSubquery::new(Box::new(value), rows, query.negated)))
 }
 
 /// NULLIF with the type of its first argument (Redshift), where the engine makes one of both.

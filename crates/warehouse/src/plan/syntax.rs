@@ -7,9 +7,9 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::interval::plain_interval;
-use super::rewrite::{call, cast, number, text};
 use super::spelled_calls::{quote_date_part, spelled_call};
-use crate::functions::{EXTRACT, EXTRACT_EPOCH, LIKE_PATTERN, NEGATIVE, SIMILAR_TO, TIMEZONE};
+use crate::functions::{BITWISE_NOT, EXTRACT, EXTRACT_EPOCH, LIKE_PATTERN, NEGATIVE, SIMILAR_TO, TIMEZONE};
+use crate::sql::{call, cast, number, text};
 
 /// Takes the place of each such expression.
 pub(super) struct SpellOutSyntax;
@@ -105,7 +105,7 @@ fn sign_name(op: UnaryOperator, operand: &Expr) -> Option<&'static str> {
         UnaryOperator::PGAbs => "abs",
         UnaryOperator::PGSquareRoot => "sqrt",
         UnaryOperator::PGCubeRoot => "cbrt",
-        UnaryOperator::BitwiseNot => "bitwise_not",
+        UnaryOperator::BitwiseNot => BITWISE_NOT,
         UnaryOperator::Minus if !matches!(operand, Expr::Value(_)) => NEGATIVE,
         _ => return None,
     })

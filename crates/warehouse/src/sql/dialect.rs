@@ -8,6 +8,8 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
+use super::object_transform::parse_object_transform;
+
 /// Redshift's SQL.
 #[derive(Debug, Default)]
 pub(crate) struct RedshiftDialect(RedshiftSqlDialect);
@@ -109,7 +111,8 @@ impl Dialect for RedshiftDialect {
         is_other.then(|| Ok(self.prec_value(Precedence::Xor)))
     }
 
-    /// Signs, which bind still more tightly, and the operators `@`, `|/` and `||/`, which the parser knows of PostgreSQL only.
+    /// Signs, which bind still more tightly, the operators `@`, `|/` and `||/`, which the parser knows of PostgreSQL only, and
+    /// OBJECT_TRANSFORM.
     fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
         let (op, precedence) = match parser.peek_token_ref().token {
             Token::Minus => (UnaryOperator::Minus, Precedence::Caret),
@@ -118,7 +121,7 @@ impl Dialect for RedshiftDialect {
             Token::AtSign => (UnaryOperator::PGAbs, Precedence::Xor),
             Token::PGSquareRoot => (UnaryOperator::PGSquareRoot, Precedence::Xor),
             Token::PGCubeRoot => (UnaryOperator::PGCubeRoot, Precedence::Xor),
-            _ => return None,
+            _ => return parse_object_transform(parser),
         };
         parser.next_token();
         let operand = parser.parse_subexpr(self.prec_value(precedence));

@@ -3,13 +3,16 @@
 
 mod chains;
 mod dialect;
+mod expressions;
 mod names;
+mod object_transform;
 mod parser;
 mod part;
 mod position;
 mod qualify;
 mod statement;
 
+pub(crate) use expressions::{call, cast, number, text};
 pub use names::shown_name;
 pub(crate) use names::{is_call, name_outputs};
 pub(crate) use parser::{Parsed, parse, parse_query, split_name};

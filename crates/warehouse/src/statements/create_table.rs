@@ -103,8 +103,8 @@ fn column(id: i64, definition: &ColumnDef) -> Result<Column> {
             ColumnOption::Null
             | ColumnOption::Unique(_)
             | ColumnOption::ForeignKey(_)
-            | ColumnOption::Collation(_)
             | ColumnOption::DialectSpecific(_) => {}
+            ColumnOption::Collation(name) if !name.to_string().eq_ignore_ascii_case("case_insensitive") => {}
             other => return Err(SqlError::unsupported(format!("column attribute {other} is not supported"))),
         }
     }

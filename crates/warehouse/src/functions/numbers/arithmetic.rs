@@ -19,6 +19,7 @@ use crate::functions::Function;
 use crate::functions::function::no_match;
 use crate::functions::row::Kind::Whole;
 use crate::functions::row::by_row;
+use crate::functions::texts::bits::varbyte_not;
 use crate::types::SqlType;
 
 /// The function that does `op` with two numbers of one type; none if the engine's does.
@@ -37,6 +38,9 @@ pub(crate) fn checked_operator(op: Operator, of: &DataType) -> Option<ScalarUDF>
 /// The name of the function that `-value` is until it is known whether the value is SUPER.
 pub(crate) const NEGATIVE: &str = "negative";
 
+/// The name of the function that `~value` is.
+pub(crate) const BITWISE_NOT: &str = "bitwise_not";
+
 pub(crate) fn functions() -> Vec<Function> {
     let negative = Function::new(
         NEGATIVE,
@@ -46,7 +50,9 @@ pub(crate) fn functions() -> Vec<Function> {
     );
     vec![
         negative.of_super(),
-        by_row("bitwise_not", &[Whole], &[], |row| Ok(Some(!row.whole(0)))).returning(|types| Some(types[0])),
+        by_row(BITWISE_NOT, &[Whole], &[], |row| Ok(Some(!row.whole(0))))
+            .returning(|types| Some(types[0]))
+            .or(varbyte_not()),
     ]
 }
 

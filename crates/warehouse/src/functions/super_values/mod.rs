@@ -7,10 +7,11 @@ pub(crate) mod key;
 mod kind;
 pub(crate) mod number;
 mod object;
+pub(crate) mod transform;
 pub(crate) mod value;
 
 use super::Function;
 
 pub(super) fn functions() -> Vec<Function> {
-    [array::functions(), kind::functions(), number::functions(), object::functions()].concat()
+    [array::functions(), kind::functions(), number::functions(), object::functions(), transform::functions()].concat()
 }
