@@ -55,3 +55,27 @@ def test_sums_of_bigints_that_were_kept_as_bigints_go_on(server, lab):
             sql.execute("VACUUM totals")
             assert sql.execute("SELECT * FROM totals ORDER BY m").fetchall() == totals
             lab.put_charges(range(100))
+
+
+def test_integers_that_were_kept_as_bigints_stay_bigints(server, lab):
+    """So they were kept before a number that is written out was an INTEGER."""
+    query = "SELECT 1 AS one, length(kinesis_data) * 2 AS twice FROM evdata.ev_stream_data"
+    lab.put_charges(range(100))
+    with lab.connect() as sql:
+        sql.execute(lab_statements("1-external-schema")[0])
+        sql.execute(f"CREATE MATERIALIZED VIEW sizes AS {query}")
+        sql.execute("CREATE MATERIALIZED VIEW chosen AUTO REFRESH YES AS SELECT one, one + 1 AS two FROM sizes WHERE twice > 0")
+    server.kill()
+    with sqlite3.connect(next(server.data.glob("clusters/*/catalog.sqlite"))) as catalog:
+        changed = catalog.execute("UPDATE tidemill_relation SET description = replace(description, '\"integer\"', '\"bigint\"')")
+        assert changed.rowcount == 2
+        catalog.execute("UPDATE ducklake_column SET column_type = 'int64' WHERE column_type = 'int32'")
+    server.start()
+    lab = Lab(server)
+    with lab.connect() as sql:
+        for times in range(1, 4):
+            sql.execute("REFRESH MATERIALIZED VIEW sizes")
+            assert sql.execute("SELECT sum(one), min(twice) > 0 FROM sizes").fetchone() == (times * 100, True)
+            assert sql.execute("SELECT count(*), sum(two) FROM chosen").fetchone() == (times * 100, times * 200)
+            sql.execute("VACUUM sizes")
+            lab.put_charges(range(100))

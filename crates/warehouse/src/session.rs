@@ -10,7 +10,9 @@ use datafusion::sql::sqlparser::ast::{ObjectName, Query, Statement as SqlStateme
 
 use crate::cluster::Cluster;
 use crate::error::{ErrorKind, Result, SqlError};
-use crate::plan::{DATABASE, Parameter, Purpose, SessionValues, StatementCatalog, plan_query, prepare_query};
+use crate::plan::{
+    DATABASE, Parameter, Purpose, SessionValues, StatementCatalog, declare_parameters, plan_query, prepare_query,
+};
 use crate::settings::{STREAMING_ERROR_MODE, Settings};
 use crate::sql::{Parsed, Statement, parse, position_of, split_name};
 use crate::statements;
@@ -78,6 +80,13 @@ impl Prepared {
     /// The statement as it was written.
     pub fn text(&self) -> &str {
         &self.0.text
+    }
+
+    /// Gives its parameters the types that a client declares for them.
+    pub fn declare(&mut self, types: &[Option<SqlType>]) {
+        if let Statement::Sql(statement) = &mut self.0.statement {
+            declare_parameters(statement, types);
+        }
     }
 }
 

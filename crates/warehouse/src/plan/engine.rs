@@ -10,7 +10,7 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::planner::ExprPlanner;
-use datafusion::optimizer::Analyzer;
+use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use tidemill_clock::Disk;
 
 use super::DATABASE;
@@ -19,6 +19,7 @@ use super::casts::RedshiftCasts;
 use super::fuse::FuseJsonPaths;
 use super::groups::{IntegerGroups, NarrowDecimals};
 use super::guards::{GuardConditions, OrderConditions};
+use super::integers::IntegerLiterals;
 use super::known_json::TrustKnownJson;
 use super::mixed_types::CommonTypes;
 use super::operators::RedshiftOperators;
@@ -58,11 +59,15 @@ impl Engine {
         let files = ObjectStoreUrl::parse(URL)?;
         runtime.register_object_store(files.as_ref(), Arc::new(DataFiles::new(disk)));
         let mut analyzer_rules = Analyzer::new().rules;
-        analyzer_rules.insert(0, Arc::new(RedshiftCasts));
-        analyzer_rules.insert(1, Arc::new(CompareSuper));
-        analyzer_rules.insert(2, Arc::new(CommonTypes));
-        analyzer_rules.insert(3, Arc::new(CompareTexts));
-        analyzer_rules.insert(4, Arc::new(OrderConditions));
+        let of_redshift: [Arc<dyn AnalyzerRule + Send + Sync>; 6] = [
+            Arc::new(IntegerLiterals),
+            Arc::new(RedshiftCasts),
+            Arc::new(CompareSuper),
+            Arc::new(CommonTypes),
+            Arc::new(CompareTexts),
+            Arc::new(OrderConditions),
+        ];
+        analyzer_rules.splice(..0, of_redshift);
         // Once the engine has settled the types.
         analyzer_rules.push(Arc::new(RedshiftAverages));
         analyzer_rules.push(Arc::new(RedshiftSums));

@@ -1,51 +1,113 @@
-//! Numbers that are written out are INTEGERs in Redshift, if they fit. The engine takes them for BIGINTs, which makes a difference to sums
-//! and hashes of them; elsewhere it makes none to speak of.
+//! Numbers that are written out are INTEGERs in Redshift, if they fit. The engine takes them for BIGINTs.
 
-use std::ops::ControlFlow;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::expr::{BinaryExpr, Case};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, WindowFunctionDefinition, lit};
+use datafusion::optimizer::AnalyzerRule;
 
-use datafusion::sql::sqlparser::ast::{DataType, Expr, Value, VisitorMut};
+use super::guards::is_arithmetic;
+use super::named::rewrite_node;
+use crate::functions::{DIVIDE, NEGATIVE};
 
-use super::rewrite::{arguments_of, is_named};
-use crate::sql::cast;
-
-/// Makes INTEGERs of the numbers in the arguments of such functions.
+/// Makes INTEGERs of such numbers where the type of a result depends on theirs.
+#[derive(Debug)]
 pub(super) struct IntegerLiterals;
 
-impl VisitorMut for IntegerLiterals {
-    type Break = ();
+impl AnalyzerRule for IntegerLiterals {
+    fn name(&self) -> &str {
+        "integer_literals"
+    }
 
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Function(function) = expr
-            && is_named(&function.name, &["sum", "fnv_hash"])
-        {
-            arguments_of(function).for_each(as_integer);
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        // What such a query reads of itself has the types that it was planned with.
+        if plan.exists(|plan| Ok(matches!(plan, LogicalPlan::RecursiveQuery(_))))? {
+            return Ok(plan);
         }
-        ControlFlow::Continue(())
+        let rewritten = plan.transform_up_with_subqueries(|plan| {
+            let is_listed = matches!(plan, LogicalPlan::Projection(_));
+            let rewritten = match plan {
+                LogicalPlan::Values(_) => return Ok(Transformed::no(plan)),
+                plan => rewrite_node(plan, |expr, schema| {
+                    let mut expr = expr.transform_up(|expr| Ok(with_integers(expr, schema)))?;
+                    expr.transformed |= is_listed && as_integer(listed(&mut expr.data));
+                    Ok(expr)
+                })?,
+            };
+            rewritten.map_data(LogicalPlan::recompute_schema)
+        })?;
+        Ok(rewritten.data)
     }
 }
 
-/// Makes INTEGERs of the numbers that an expression is computed from.
-fn as_integer(expr: &mut Expr) {
+/// What a select list shows under a name.
+fn listed(expr: &mut Expr) -> &mut Expr {
     match expr {
-        Expr::Value(value) => {
-            if let Value::Number(number, _) = &value.value
-                && number.parse::<i32>().is_ok()
-            {
-                *expr = cast(expr.clone(), DataType::Integer(None));
+        Expr::Alias(alias) => listed(&mut alias.expr),
+        expr => expr,
+    }
+}
+
+/// An expression whose type is that of the numbers in it.
+fn with_integers(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let is_changed = match &mut expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_arithmetic(*op) || is_of_bits(*op) => {
+            let is_number =
+                |side: &Expr| integer(side).is_some() || side.get_type(schema).is_ok_and(|kept| kept.is_numeric());
+            let has_integer = integer(left).is_some() || integer(right).is_some();
+            has_integer && is_number(left) && is_number(right) && all_as_integers([&mut **left, right])
+        }
+        Expr::Case(Case { when_then_expr, else_expr, .. }) => {
+            let results = when_then_expr.iter_mut().map(|(_, result)| &mut **result);
+            all_as_integers(results.chain(else_expr.iter_mut().map(|result| &mut **result)))
+        }
+        Expr::ScalarFunction(call) => match call.name() {
+            "coalesce" | "fnv_hash" | "greatest" | "least" | "nullif" | NEGATIVE | DIVIDE => {
+                all_as_integers(&mut call.args)
             }
+            _ => false,
+        },
+        Expr::AggregateFunction(call) if is_of_numbers(call.func.name()) => all_as_integers(&mut call.params.args),
+        Expr::WindowFunction(call) => match &call.fun {
+            WindowFunctionDefinition::AggregateUDF(function) if is_of_numbers(function.name()) => {
+                all_as_integers(&mut call.params.args)
+            }
+            _ => false,
+        },
+        _ => false,
+    };
+    Transformed::new_transformed(expr, is_changed)
+}
+
+fn is_of_bits(op: Operator) -> bool {
+    use Operator::{BitwiseAnd, BitwiseOr, BitwiseShiftLeft, BitwiseShiftRight, BitwiseXor};
+    matches!(op, BitwiseAnd | BitwiseOr | BitwiseXor | BitwiseShiftLeft | BitwiseShiftRight)
+}
+
+/// Whether the type of an aggregate's result depends on that of its argument.
+fn is_of_numbers(aggregate: &str) -> bool {
+    matches!(aggregate, "avg" | "max" | "min" | "sum")
+}
+
+fn all_as_integers<'e>(values: impl IntoIterator<Item = &'e mut Expr>) -> bool {
+    values.into_iter().fold(false, |is_changed, value| as_integer(value) || is_changed)
+}
+
+fn as_integer(value: &mut Expr) -> bool {
+    match integer(value) {
+        Some(number) => {
+            *value = lit(number);
+            true
         }
-        Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } => as_integer(inner),
-        Expr::BinaryOp { left, right, .. } => {
-            as_integer(left);
-            as_integer(right);
-        }
-        Expr::Case { conditions, else_result, .. } => {
-            conditions.iter_mut().for_each(|branch| as_integer(&mut branch.result));
-            else_result.iter_mut().for_each(|value| as_integer(value));
-        }
-        Expr::Function(function) if is_named(&function.name, &["coalesce", "negative", "nullif", "nvl"]) => {
-            arguments_of(function).for_each(as_integer);
-        }
-        _ => {}
+        None => false,
+    }
+}
+
+/// The number that is written out, if it fits an INTEGER.
+fn integer(value: &Expr) -> Option<i32> {
+    match value {
+        Expr::Literal(ScalarValue::Int64(Some(number)), _) => i32::try_from(*number).ok(),
+        _ => None,
     }
 }

@@ -64,7 +64,7 @@ fn plan_operator(
         (Multiply, number, Interval) if number.is_numeric() => times(expr.right, expr.left),
         (Divide, Interval, number) if number.is_numeric() => divided(expr.left, expr.right),
         (Divide, SqlType::Decimal(..), other) | (Divide, other, SqlType::Decimal(..)) if is_exact(other) => {
-            divide(as_integer(expr.left), as_integer(expr.right))
+            divide(expr.left, expr.right)
         }
         (Plus, one, other) if are_texts || is_bytes(one) && is_bytes(other) => {
             binary_expr(expr.left, Operator::StringConcat, expr.right)
@@ -102,16 +102,6 @@ fn is_text(sql_type: SqlType) -> bool {
 
 fn is_bytes(sql_type: SqlType) -> bool {
     matches!(sql_type, SqlType::Varbyte(_))
-}
-
-/// A number that is written out is an INTEGER, if it fits. The engine takes it for a BIGINT.
-fn as_integer(value: Expr) -> Expr {
-    match value {
-        Expr::Literal(ScalarValue::Int64(Some(number)), _) if i32::try_from(number).is_ok() => {
-            cast_to(value, SqlType::Integer)
-        }
-        value => value,
-    }
 }
 
 /// What `||` puts together: a value that is no text as its text. SUPER is looked at later.

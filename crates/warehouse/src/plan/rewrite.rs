@@ -7,9 +7,9 @@ use datafusion::sql::sqlparser::ast::{
     ObjectName, Query, SelectItem, SetExpr, Subscript, TableFactor, TimezoneInfo, Value, VisitMut, VisitorMut,
 };
 
-use super::integers::IntegerLiterals;
+use super::parameters::is_parameter;
 use super::syntax::SpellOutSyntax;
-use crate::error::{ErrorKind, Result, SqlError};
+
 use crate::functions::{ASSIGN_AS, CAST_AS};
 use crate::sql::{alias_parts, call, cast, is_call, name_outputs, number, text};
 use crate::types::SqlType;
@@ -77,7 +77,6 @@ impl VisitorMut for SpellOutPaths {
 pub(super) fn spell_out(query: &mut Query) {
     // None breaks off.
     let _ = query.visit(&mut SpellOutSyntax);
-    let _ = query.visit(&mut IntegerLiterals);
     let _ = query.visit(&mut SpellOutCasts);
 }
 
@@ -104,14 +103,6 @@ pub(crate) fn assigned(value: Expr, sql_type: SqlType) -> Expr {
     match is_parameter(&value) {
         true => value,
         false => call(ASSIGN_AS, [value, text(&sql_type.to_string())]),
-    }
-}
-
-fn is_parameter(expr: &Expr) -> bool {
-    match expr {
-        Expr::Nested(inner) => is_parameter(inner),
-        Expr::Value(value) => matches!(value.value, Value::Placeholder(_)),
-        _ => false,
     }
 }
 
@@ -276,47 +267,6 @@ fn has_aggregate(expr: &Expr) -> bool {
         }
     }
     datafusion::sql::sqlparser::ast::Visit::visit(expr, &mut Finder).is_break()
-}
-
-/// The value of a parameter, as text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Parameter {
-    /// No value.
-    Null,
-    /// A value that is written in quotes.
-    Text(String),
-    /// A number.
-    Number(String),
-}
-
-/// Puts the values of parameters in the places of `$1`, `$2`, ….
-pub(crate) fn bind_parameters<T: VisitMut>(tree: &mut T, parameters: &[Parameter]) -> Result<()> {
-    match tree.visit(&mut Bind { parameters }) {
-        ControlFlow::Break(missing) => {
-            Err(SqlError::new(ErrorKind::InvalidParameterValue, format!("there is no parameter {missing}")))
-        }
-        ControlFlow::Continue(()) => Ok(()),
-    }
-}
-
-struct Bind<'p> {
-    parameters: &'p [Parameter],
-}
-
-impl VisitorMut for Bind<'_> {
-    type Break = String;
-
-    fn pre_visit_value(&mut self, value: &mut datafusion::sql::sqlparser::ast::ValueWithSpan) -> ControlFlow<String> {
-        let Value::Placeholder(name) = &value.value else { return ControlFlow::Continue(()) };
-        let place = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok()?.checked_sub(1));
-        value.value = match place.and_then(|place| self.parameters.get(place)) {
-            None => return ControlFlow::Break(name.clone()),
-            Some(Parameter::Null) => Value::Null,
-            Some(Parameter::Text(text)) => Value::SingleQuotedString(text.clone()),
-            Some(Parameter::Number(number)) => Value::Number(number.clone(), false),
-        };
-        ControlFlow::Continue(())
-    }
 }
 
 /// A constant timestamp, with or without time zone.

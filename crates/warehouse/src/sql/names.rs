@@ -96,6 +96,8 @@ fn figure(expr: &Expr) -> Option<String> {
                 _ => name,
             })
         }
+        // A parameter of a type that was declared, not written.
+        Expr::Cast { expr, .. } if matches!(&**expr, Expr::Nested(inner) if matches!(**inner, Expr::Value(_))) => None,
         Expr::Cast { expr, data_type, .. } => {
             figure(expr).or_else(|| Some(crate::types::SqlType::from_ast(data_type).ok()?.short_name().to_owned()))
         }
