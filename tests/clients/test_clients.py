@@ -138,6 +138,21 @@ def test_a_parameter_may_be_of_another_type_than_its_value(lab):
                 assert cursor.execute(f"select {query} from t", (5,), prepare=True).fetchall() == [(wanted,)], query
 
 
+def test_a_parameter_has_the_type_that_its_client_declares(lab):
+    """psycopg declares an int by its size, a str as nothing."""
+    values = (5, 100_000, 3_000_000_000, 1.5, True, datetime.date(2026, 1, 2), datetime.datetime(2026, 1, 2, 3, 4, 5), "x", None)
+    with lab.connect() as connection:
+        connection.execute("create table flags (f boolean, s smallint)")
+        connection.execute("insert into flags values (true, 2)")
+        for binary in (False, True):
+            cursor = connection.cursor(binary=binary)
+            for value in values:
+                row = cursor.execute("select %s", (value,), prepare=True).fetchone()
+                assert row == (value,) and cursor.description[0].name == "?column?"
+            assert cursor.execute("select s from flags where f = %s and substring('abc', %s) = 'bc'", (True, 2)).fetchall() == [(2,)]
+            assert cursor.execute("select s + %s from flags order by 1 limit %s offset %s", (2, 1, 0)).fetchall() == [(4,)]
+
+
 def test_dates_and_times_may_be_parameters(lab):
     with lab.connect() as sql:
         sql.execute("CREATE TABLE days AS SELECT '2024-02-29'::date AS d, '2024-02-29 12:30:00.25'::timestamp AS t")

@@ -203,17 +203,18 @@ pub(crate) struct Described {
 impl QueryParser for Extended {
     type Statement = Described;
 
-    async fn parse_sql<C>(&self, client: &C, sql: &str, _types: &[Option<Type>]) -> PgWireResult<Option<Described>>
+    async fn parse_sql<C>(&self, client: &C, sql: &str, types: &[Option<Type>]) -> PgWireResult<Option<Described>>
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
         let mut session = self.0.session.lock().await;
         let session = self.0.open(&mut session, client)?;
         let mut statements = session.parse(sql).map_err(to_wire)?.into_iter();
-        let Some(prepared) = statements.next() else { return Ok(None) };
+        let Some(mut prepared) = statements.next() else { return Ok(None) };
         if statements.next().is_some() {
             return Err(to_wire(SqlError::syntax("cannot insert multiple commands into a prepared statement")));
         }
+        prepared.declare(&types.iter().map(|told| encode::sql_type(told.as_ref()?)).collect::<Vec<_>>());
         let description = session.describe(&prepared).await.map_err(to_wire)?;
         Ok(Some(Described { prepared, description }))
     }

@@ -53,6 +53,23 @@ pub(crate) fn wire_type(sql_type: SqlType) -> Type {
     Type::from_oid(oid).unwrap_or_else(own)
 }
 
+/// The type that a client names by one of the protocol library's, but for texts, DECIMALs and what does not exist here.
+pub(crate) fn sql_type(wire_type: &Type) -> Option<SqlType> {
+    Some(match *wire_type {
+        Type::BOOL => SqlType::Boolean,
+        Type::INT2 => SqlType::SmallInt,
+        Type::INT4 => SqlType::Integer,
+        Type::INT8 => SqlType::BigInt,
+        Type::FLOAT4 => SqlType::Real,
+        Type::FLOAT8 => SqlType::Double,
+        Type::DATE => SqlType::Date,
+        Type::TIME => SqlType::Time,
+        Type::TIMESTAMP => SqlType::Timestamp,
+        Type::TIMESTAMPTZ => SqlType::TimestampTz,
+        _ => return None,
+    })
+}
+
 /// The rows of a batch, as values of the columns of `schema`.
 pub(crate) fn rows(batch: &RecordBatch, schema: &Schema, fields: &Arc<Vec<FieldInfo>>) -> PgWireResult<Vec<DataRow>> {
     let options = CastOptions { safe: false, ..CastOptions::default() };

@@ -13,7 +13,7 @@ use datafusion::optimizer::AnalyzerRule;
 use super::guards::is_arithmetic;
 use super::named::rewrite_node;
 use super::super_compare::is_comparison;
-use crate::functions::interval_length;
+use crate::functions::{cast_to, interval_length};
 use crate::types::{SqlType, common_type};
 
 /// `value` as a value of the common type, if it is one of those that are converted to it. By the engine's own cast, which it sees
@@ -64,9 +64,7 @@ fn unified(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             let searched = when_then_expr.iter_mut().map(|(when, _)| &mut **when).filter(|_| is_simple);
             unify(compared.chain(searched), schema) || is_result_changed
         }
-        Expr::ScalarFunction(call) if matches!(call.name(), "greatest" | "least" | "nullif") => {
-            unify(&mut call.args, schema)
-        }
+        Expr::ScalarFunction(call) if matches!(call.name(), "greatest" | "least") => unify(&mut call.args, schema),
         _ => false,
     };
     Transformed::new_transformed(expr, is_changed)
@@ -74,11 +72,28 @@ fn unified(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
 
 fn unify<'e>(values: impl IntoIterator<Item = &'e mut Expr>, schema: &DFSchema) -> bool {
     let values = with_types(values, schema);
-    let Some(common) = common_type(values.iter().map(|(sql_type, _)| *sql_type)) else { return false };
+    let Some(common) = common_type(values.iter().map(|(sql_type, _)| *sql_type)) else { return read_flags(values) };
     for (from, value) in values {
         *value = converted(std::mem::take(value), from, common);
     }
     true
+}
+
+/// Reads the texts that are written out beside BOOLEANs as such.
+fn read_flags(values: Vec<(SqlType, &mut Expr)>) -> bool {
+    let is_among_flags = values.iter().any(|(sql_type, _)| *sql_type == SqlType::Boolean);
+    for (_, value) in values.into_iter().filter(|_| is_among_flags) {
+        *value = read_flag(std::mem::take(value));
+    }
+    is_among_flags
+}
+
+/// A text that is written out as a BOOLEAN.
+pub(super) fn read_flag(value: Expr) -> Expr {
+    match &value {
+        Expr::Literal(text, _) if text.data_type().is_string() => cast_to(value, SqlType::Boolean),
+        _ => value,
+    }
 }
 
 /// Has intervals compared by their lengths.

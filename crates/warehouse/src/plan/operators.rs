@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator::{
     And, Divide, Eq, Gt, GtEq, Lt, LtEq, Multiply, NotEq, Or, Plus, StringConcat,
 };
 
-use super::mixed_types::converted;
+use super::mixed_types::{converted, read_flag};
 use super::super_compare::type_of;
 use crate::functions::{cast_to, divide, divided, interval_length, times, varbyte_operator};
 use crate::types::{MAX_VARCHAR, SqlType, common_type};
@@ -58,7 +58,7 @@ fn plan_operator(
     right: SqlType,
     are_texts: bool,
 ) -> PlannerResult<RawBinaryExpr> {
-    use SqlType::{Date, Interval, Timestamp};
+    use SqlType::{Boolean, Date, Interval, Timestamp};
     PlannerResult::Planned(match (&expr.op, left, right) {
         (Multiply, Interval, number) if number.is_numeric() => times(expr.left, expr.right),
         (Multiply, number, Interval) if number.is_numeric() => times(expr.right, expr.left),
@@ -75,6 +75,10 @@ fn plan_operator(
                 && let Some(operator) = varbyte_operator(op) =>
         {
             operator.call(vec![expr.left, expr.right])
+        }
+        (Eq | NotEq | Lt | LtEq | Gt | GtEq, Boolean, _) | (Eq | NotEq | Lt | LtEq | Gt | GtEq, _, Boolean) => {
+            (expr.left, expr.right) = (read_flag(expr.left), read_flag(expr.right));
+            return PlannerResult::Original(expr);
         }
         (Eq | NotEq | Lt | LtEq | Gt | GtEq, Interval, Interval) => {
             (expr.left, expr.right) = (interval_length(expr.left), interval_length(expr.right));

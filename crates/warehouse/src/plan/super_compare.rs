@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, Result, ScalarValue};
+use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, InSubquery, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
@@ -160,7 +160,6 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             known_super(Expr::Case(Case { expr, when_then_expr, else_expr }))
         }
         Expr::ScalarFunction(call) if call.args.iter().any(is_super) => return of_super(call, schema),
-        Expr::ScalarFunction(call) if call.name() == "nullif" => return Ok(as_first(call, schema)),
         Expr::WindowFunction(mut window) => {
             if window.params.args.first().is_some_and(is_super)
                 && let Some(aggregate) = super_aggregate(window.fun.name())
@@ -219,17 +218,6 @@ pub(super) fn in_keys(query: InSubquery, rows_key: Expr, value_key: impl FnOnce(
     Ok(Expr::InSubquery(InSubquery::new(Box::new(value), rows, query.negated)))
 }
 
-/// NULLIF with the type of its first argument (Redshift), where the engine makes one of both.
-fn as_first(call: ScalarFunction, schema: &DFSchema) -> Transformed<Expr> {
-    let types: Vec<Option<SqlType>> = call.args.iter().map(|argument| type_of(argument, schema)).collect();
-    match types.as_slice() {
-        [Some(first), Some(other)] if first != other && (first.is_numeric() || is_moment(*first)) => {
-            Transformed::yes(cast_to(Expr::ScalarFunction(call), *first))
-        }
-        _ => Transformed::no(Expr::ScalarFunction(call)),
-    }
-}
-
 pub(super) fn is_comparison(op: Operator) -> bool {
     use Operator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
@@ -248,10 +236,6 @@ fn of_super(mut call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<E
         ("coalesce", values) => {
             values.iter_mut().for_each(|value| into_super(value, schema));
             Expr::ScalarFunction(call)
-        }
-        ("nullif", [value, other]) => {
-            let is_other = equal(value, other, schema)?;
-            rewrite(when(is_other, lit(ScalarValue::Null)).otherwise(value.clone())?, schema)?.data
         }
         // The engine would compare them as texts.
         (name @ ("greatest" | "least"), _) => {

@@ -5,9 +5,9 @@
 use datafusion::arrow::datatypes::Field;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, Result, ScalarValue};
+use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, binary_expr, lit, when};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, binary_expr, lit};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::named::rewrite_node;
@@ -142,13 +142,6 @@ fn rewrite(expr: Expr, schema: &DFSchema, is_filter: bool) -> Result<Transformed
                 None => Transformed::no(Expr::Case(Case { expr: Some(value), when_then_expr, else_expr })),
             }
         }
-        Expr::ScalarFunction(call) if call.name() == "nullif" => match Texts::of(&call.args, schema) {
-            Some(texts) => {
-                let [value, other] = [&call.args[0], &call.args[1]].map(|value| texts.key(value.clone()));
-                Transformed::yes(when(value.eq(other), lit(ScalarValue::Null)).otherwise(call.args[0].clone())?)
-            }
-            None => Transformed::no(Expr::ScalarFunction(call)),
-        },
         Expr::Like(mut like) if !like.case_insensitive => {
             let texts = Texts::of([&*like.expr, &like.pattern], schema);
             like.case_insensitive = matches!(texts, Some(Texts(Collation::CaseInsensitive)));

@@ -117,8 +117,10 @@ impl ScalarUDFImpl for OfTexts {
         if let Some(function) = self.of_bytes(arguments.first()) {
             return function.coerce_types(arguments);
         }
+        // The engine's take BIGINTs only.
+        let taken = |argument: &DataType| if argument.is_integer() { DataType::Int64 } else { argument.clone() };
         let given =
-            arguments.iter().map(|argument| SqlType::of_arrow(argument).field("").with_data_type(argument.clone()));
+            arguments.iter().map(|argument| SqlType::of_arrow(argument).field("").with_data_type(taken(argument)));
         let fields = self.as_texts(&given.map(Arc::new).collect::<Vec<_>>());
         let wanted = fields_with_udf(&fields, self.inner.as_ref())?;
         let places = arguments.iter().zip(wanted).enumerate();
