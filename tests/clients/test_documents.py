@@ -35,8 +35,8 @@ QUERIES = [
 
 
 def twice(n: int) -> str:
-    """A document whose members have the same keys: the first counts."""
-    return f'{{"n":{n},"n":-1,"stationID":"7","stationID":"8","site":{{"city":"a","city":"b"}},"site":{{"city":"c"}},"odd":[1]}}'
+    """What is no document, because an object in it has an attribute twice."""
+    return f'{{"n":{n},"stationID":"7","site":{{"city":"a","zone":null,"city":"b"}},"odd":[1]}}'
 
 
 def document(n: int) -> str:
@@ -77,8 +77,7 @@ def test_paths_answer_alike_from_memory_from_files_and_from_both(lab, sql):
     lab.put([document(n) for n in range(200)] + ["no json", twice(1000)])
     sql.execute("REFRESH MATERIALIZED VIEW document")
     assert not files(lab)
-    both = "SELECT payload.site.city::varchar, payload.n::int, payload.site FROM document WHERE n = 1000"
-    assert sql.execute(both).fetchall() == [("a", 1000, '{"city":"a","city":"b"}')]
+    assert sql.execute("SELECT count(*), max(n) FROM document").fetchone() == (200, 199)
     from_memory = answers(sql)
     assert from_memory[1][4] == (4, '"4"', '"town 0"', '{"city":"town 0","zone":null}')
     assert [n for (n,) in from_memory[4]] == list(range(0, 200, 5))
@@ -88,7 +87,6 @@ def test_paths_answer_alike_from_memory_from_files_and_from_both(lab, sql):
     names = ('"n"] 0', '"stationID"] 0 quoted', '"kWhDelivered"] 2 quoted', '"level"] 0-3', '"flag"]', '"site","city"]', '"note"]')
     assert shredded(file) == {f'["payload",{name}' for name in names}
     assert answers(sql) == from_memory
-    assert sql.execute(both).fetchone()[:2] == ("a", 1000)
     lab.put([document(n) for n in range(200, 400)])
     sql.execute("REFRESH MATERIALIZED VIEW document")
     from_both = answers(sql)

@@ -13,7 +13,7 @@ use crate::error::{ErrorKind, Result, SqlError};
 use crate::plan::{
     DATABASE, Parameter, Purpose, SessionValues, StatementCatalog, declare_parameters, plan_query, prepare_query,
 };
-use crate::settings::{STREAMING_ERROR_MODE, Settings};
+use crate::settings::{DEDUP_ATTRIBUTES, STREAMING_ERROR_MODE, Settings};
 use crate::sql::{Parsed, Statement, parse, position_of, split_name};
 use crate::statements;
 use crate::storage::{Change, DATABASE_ID, Privilege, ReadView, Relation, Snapshot};
@@ -332,6 +332,7 @@ impl Session {
             backend: self.backend,
             version: VERSION.to_owned(),
             now: self.cluster.clock.now().micros(),
+            keeps_last: self.settings.is_on(DEDUP_ATTRIBUTES),
         }
     }
 }

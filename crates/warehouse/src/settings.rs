@@ -9,15 +9,28 @@ use crate::views::ErrorMode;
 /// What views do with records that an expression fails on: `fail` or `skip`.
 pub(crate) const STREAMING_ERROR_MODE: &str = "streaming_error_mode";
 
+/// Whether JSON_PARSE keeps the last one of attributes of one name (Redshift: SUPER configurations).
+pub(crate) const DEDUP_ATTRIBUTES: &str = "json_parse_dedup_attributes";
+
 /// The settings that exist, with their values at the start of a session.
 pub(crate) const DEFAULTS: &[(&str, &str)] = &[
+    ("analyze_threshold_percent", "10"),
     ("application_name", ""),
+    ("cast_super_null_on_error", "on"),
     ("client_encoding", "UTF8"),
     ("client_min_messages", "notice"),
     ("datestyle", "ISO, MDY"),
+    ("describe_field_name_in_uppercase", "off"),
+    ("downcase_delimited_identifier", "on"),
     ("enable_case_sensitive_identifier", "off"),
+    ("enable_case_sensitive_super_attribute", "off"),
+    ("enable_result_cache_for_session", "on"),
     ("extra_float_digits", "0"),
     ("integer_datetimes", "on"),
+    (DEDUP_ATTRIBUTES, "off"),
+    ("json_parse_truncate_strings", "off"),
+    ("navigate_super_null_on_error", "on"),
+    ("parse_super_null_on_error", "off"),
     ("query_group", "default"),
     ("readonly", "off"),
     ("search_path", "\"$user\", public"),
@@ -28,6 +41,18 @@ pub(crate) const DEFAULTS: &[(&str, &str)] = &[
     (STREAMING_ERROR_MODE, "fail"),
     ("timezone", "UTC"),
     ("transaction_isolation", "SERIALIZABLE"),
+    ("wlm_query_slot_count", "1"),
+];
+
+/// Settings that mean something, and can only be what they are.
+const FIXED: &[&str] = &[
+    "cast_super_null_on_error",
+    "describe_field_name_in_uppercase",
+    "downcase_delimited_identifier",
+    "enable_case_sensitive_super_attribute",
+    "json_parse_truncate_strings",
+    "navigate_super_null_on_error",
+    "parse_super_null_on_error",
 ];
 
 /// The settings of a session.
@@ -69,7 +94,7 @@ impl Settings {
     }
 
     pub(crate) fn is_on(&self, name: &str) -> bool {
-        self.get(name).is_ok_and(|value| matches!(value.to_lowercase().as_str(), "on" | "true" | "1" | "yes"))
+        self.get(name).is_ok_and(is_on)
     }
 
     /// The schema of names that do not tell theirs: the first in the search path that is not the user's own.
@@ -80,6 +105,10 @@ impl Settings {
     }
 }
 
+fn is_on(value: &str) -> bool {
+    matches!(value.to_lowercase().as_str(), "on" | "true" | "1" | "yes")
+}
+
 /// The value of a setting that nobody has changed.
 pub(crate) fn default(name: &str) -> Result<&'static str> {
     let default = DEFAULTS.iter().find(|(known, _)| *known == name);
@@ -88,7 +117,10 @@ pub(crate) fn default(name: &str) -> Result<&'static str> {
 
 /// Whether a setting exists and may have this value.
 pub(crate) fn check(name: &str, value: &str) -> Result<()> {
-    default(name)?;
+    let default = default(name)?;
+    if FIXED.contains(&name) && is_on(value) != is_on(default) {
+        return Err(SqlError::unsupported(format!("{name} can only be {default}")));
+    }
     let is_valid = match name {
         "client_encoding" => matches!(value.to_lowercase().as_str(), "utf8" | "utf-8" | "unicode"),
         STREAMING_ERROR_MODE => ErrorMode::parse(value).is_some(),

@@ -29,7 +29,8 @@ pub(crate) use dates::span::Span;
 pub(crate) use dates::time_zone::TIMEZONE;
 pub(crate) use function::Function;
 pub(crate) use json::documents::{
-    CAN_JSON_PARSE, EXTRACT_PATH_TEXT, IS_VALID_JSON, JSON_PARSE, JSON_TYPEOF, json_typeof, parse_known_json,
+    CAN_JSON_PARSE, CAN_JSON_PARSE_LAST, EXTRACT_PATH_TEXT, IS_VALID_JSON, JSON_PARSE, JSON_PARSE_LAST, JSON_TYPEOF,
+    json_typeof, parse_known_json,
 };
 pub(crate) use json::path::{Form, JsonPath, JsonPaths, PathField, extract};
 pub(crate) use json::shredded::{ShreddedPath, ShreddedPaths};
@@ -47,7 +48,7 @@ pub(crate) use super_values::number::super_arithmetic;
 pub(crate) use super_values::transform::OBJECT_TRANSFORM;
 pub(crate) use super_values::value::{SUPER_GET, Step, navigate};
 pub(crate) use texts::bits::varbyte_operator;
-pub(crate) use texts::comparable::{COMPARABLE, Collation, comparable, is_comparable};
+pub(crate) use texts::comparable::{COMPARABLE, Collation, comparable, end_with_blanks, is_comparable};
 pub(crate) use texts::regexp::SIMILAR_TO;
 pub(crate) use texts::strings::LIKE_PATTERN;
 

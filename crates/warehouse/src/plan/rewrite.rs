@@ -3,14 +3,15 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, JsonPathElem,
-    ObjectName, Query, SelectItem, SetExpr, Subscript, TableFactor, TimezoneInfo, Value, VisitMut, VisitorMut,
+    AccessExpr, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    JsonPathElem, ObjectName, Query, SelectItem, SetExpr, Subscript, TableFactor, TimezoneInfo, Value, VisitMut,
+    VisitorMut,
 };
 
 use super::parameters::is_parameter;
 use super::syntax::SpellOutSyntax;
 
-use crate::functions::{ASSIGN_AS, CAST_AS};
+use crate::functions::{ASSIGN_AS, CAN_JSON_PARSE, CAN_JSON_PARSE_LAST, CAST_AS, JSON_PARSE, JSON_PARSE_LAST};
 use crate::sql::{alias_parts, call, cast, is_call, name_outputs, number, text};
 use crate::types::SqlType;
 
@@ -24,6 +25,8 @@ pub(crate) struct SessionValues {
     pub(crate) version: String,
     /// Microseconds since the epoch.
     pub(crate) now: i64,
+    /// Whether JSON_PARSE keeps the last one of attributes of one name, and does not fail.
+    pub(crate) keeps_last: bool,
 }
 
 /// Prepares a query for the planner: names its outputs, and puts in what the planner does not know.
@@ -119,6 +122,11 @@ impl VisitorMut for Prepare<'_> {
             Expr::Subquery(query) => make_single(query),
             Expr::Function(function) => {
                 unqualify(&mut function.name);
+                if self.values.keeps_last {
+                    let parsers = [(JSON_PARSE, JSON_PARSE_LAST), (CAN_JSON_PARSE, CAN_JSON_PARSE_LAST)];
+                    let lenient = parsers.iter().find(|(strict, _)| is_named(&function.name, &[strict]));
+                    lenient.into_iter().for_each(|(_, name)| function.name = ObjectName::from(vec![Ident::new(*name)]));
+                }
                 if let Some(value) = self.session_value(function) {
                     *expr = value;
                 }

@@ -14,20 +14,21 @@ use datafusion::arrow::compute::{
 use datafusion::arrow::datatypes::{DataType, Decimal64Type, Decimal128Type, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion_functions_aggregate_common::min_max::{max_batch, min_batch};
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves};
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowWriter, encode_arrow_schema};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
 use super::Column;
 use super::file::ColumnStats;
+use super::read_comparable::COMPARABLE_KEY;
 use super::shred::{Shredding, shred, worthwhile};
 use super::snapshot::arrow_schema;
 use crate::error::Result;
-use crate::functions::UNSCALED_DIGITS;
+use crate::functions::{UNSCALED_DIGITS, end_with_blanks};
 use crate::types::SqlType;
 
 /// Rows of a row group: the unit that a scan can skip.
@@ -66,7 +67,9 @@ fn encode_with(
 ) -> Result<Result<Encoded, BTreeSet<usize>>> {
     let schema = file_schema(columns, shreddings);
     let samples = sample.columns().iter().cloned().map(Some).chain(shred(shreddings, sample)?);
-    let options = ArrowWriterOptions::new().with_properties(properties(&schema, samples)?);
+    // What the schema says of the values is known only when all of them are written.
+    let options =
+        ArrowWriterOptions::new().with_properties(properties(&schema, samples)?).with_skip_arrow_metadata(true);
     let mut bytes = Vec::new();
     let writer = ArrowWriter::try_new_with_options(&mut bytes, Arc::clone(&schema), options)?;
     let (mut file, writers) = writer.into_serialized_writer()?;
@@ -77,20 +80,24 @@ fn encode_with(
         return Ok(Err(misspelled));
     }
     let mut stats: Vec<ColumnStats> = columns.iter().map(|column| ColumnStats::of_nothing(column.id)).collect();
+    let mut comparable = vec![true; columns.len()];
     for group in encoded {
         let mut row_group = file.next_row_group()?;
         for chunk in group.chunks {
             chunk.append_to_row_group(&mut row_group)?;
         }
         row_group.close()?;
+        comparable.iter_mut().zip(group.comparable).for_each(|(all, one)| *all &= one);
         for (all, one) in stats.iter_mut().zip(group.stats) {
             all.merge(one);
         }
     }
+    let described = encode_arrow_schema(&described(&groups.schema, &comparable));
+    file.append_key_value_metadata(KeyValue::new(ARROW_SCHEMA_META_KEY.to_owned(), described));
     let metadata = file.close()?;
     for (place, stats) in stats.iter_mut().enumerate() {
         stats.bytes = column_size(&metadata, place);
-        if has_text_bounds(&columns[place]) {
+        if is_text(&columns[place]) {
             (stats.min, stats.max) = text_bounds(&metadata, &groups.schema, &columns[place].name)?;
         }
     }
@@ -103,8 +110,8 @@ fn sample(rows: &RecordBatch) -> Result<RecordBatch> {
     Ok(take_record_batch(rows, &UInt32Array::from_iter_values((0..rows.num_rows() as u32).step_by(step)))?)
 }
 
-/// Whether a column's bounds are those that Parquet notes anyway: comparing texts is the dearest part of encoding them.
-fn has_text_bounds(column: &Column) -> bool {
+/// Whether a column has texts. Their bounds are those that Parquet notes anyway: comparing them is the dearest part of encoding them.
+fn is_text(column: &Column) -> bool {
     matches!(column.sql_type, SqlType::Varchar(_) | SqlType::Char(_))
 }
 
@@ -211,6 +218,8 @@ struct Groups<'r> {
 struct Group {
     chunks: Vec<ArrowColumnChunk>,
     stats: Vec<ColumnStats>,
+    /// Of each column of the relation, whether its values are texts that are comparable as they are.
+    comparable: Vec<bool>,
     /// The shredded columns that have values of another spelling; then there is no use for the rest.
     misspelled: Vec<usize>,
 }
@@ -245,9 +254,13 @@ impl Groups<'_> {
         let misspelled: Vec<usize> = (0..shredded.len()).filter(|place| shredded[*place].is_none()).collect();
         let mut chunks = Vec::with_capacity(self.schema.fields().len());
         if !misspelled.is_empty() {
-            return Ok(Group { chunks, stats: Vec::new(), misspelled });
+            return Ok(Group { chunks, stats: Vec::new(), comparable: Vec::new(), misspelled });
         }
         let writers = self.writers.create_column_writers(number)?;
+        let comparable = self.columns.iter().zip(rows.columns());
+        let comparable =
+            comparable.map(|(column, values)| is_text(column) && !end_with_blanks(values.as_string_view()));
+        let comparable = comparable.collect();
         let values = rows.columns().iter().chain(shredded.iter().flatten()).map(stored);
         for ((field, values), mut writer) in self.schema.fields().iter().zip(values).zip(writers) {
             // No column is nested, so each is one leaf.
@@ -257,7 +270,7 @@ impl Groups<'_> {
             chunks.push(writer.close()?);
         }
         let stats = self.columns.iter().zip(rows.columns()).map(|(column, values)| column_stats(column, values));
-        Ok(Group { chunks, stats: stats.collect::<Result<_>>()?, misspelled })
+        Ok(Group { chunks, stats: stats.collect::<Result<_>>()?, comparable, misspelled })
     }
 }
 
@@ -265,7 +278,7 @@ fn column_stats(column: &Column, values: &ArrayRef) -> Result<ColumnStats> {
     let nulls = Some(values.null_count() as i64);
     let mut stats = ColumnStats { nulls, ..ColumnStats::of_nothing(column.id) };
     let has_no_bounds = matches!(column.sql_type, SqlType::Super | SqlType::Varbyte(_) | SqlType::Interval);
-    if !has_no_bounds && !has_text_bounds(column) {
+    if !has_no_bounds && !is_text(column) {
         stats.min = Some(min_batch(values)?).filter(|min| !min.is_null());
         stats.max = Some(max_batch(values)?).filter(|max| !max.is_null());
     }
@@ -279,6 +292,15 @@ fn file_schema(columns: &[Column], shreddings: &[Shredding]) -> SchemaRef {
         Field::new(&column.name, stored_type(&column.sql_type.arrow()), true).with_metadata(id.into())
     };
     Arc::new(Schema::new(columns.iter().map(field).chain(shreddings.iter().map(Shredding::field)).collect::<Vec<_>>()))
+}
+
+/// The same, which says of columns with such texts that they are comparable.
+fn described(schema: &Schema, comparable: &[bool]) -> Schema {
+    let mut fields: Vec<Field> = schema.fields().iter().map(|field| (**field).clone()).collect();
+    for (field, _) in fields.iter_mut().zip(comparable).filter(|(_, is_comparable)| **is_comparable) {
+        field.metadata_mut().insert(COMPARABLE_KEY.to_owned(), String::new());
+    }
+    Schema::new(fields)
 }
 
 /// The type by which a file keeps values of `data_type`, and as which it is read: a DECIMAL of few digits is an integer.

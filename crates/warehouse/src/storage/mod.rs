@@ -13,6 +13,7 @@ mod grants;
 mod hot;
 mod letters;
 mod object_store;
+mod read_comparable;
 mod read_shredded;
 mod read_unscaled;
 mod shred;

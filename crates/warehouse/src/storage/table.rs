@@ -18,7 +18,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 
-use super::read_shredded::ReadShredded;
+use super::read_comparable::ReadComparable;
 use super::{DataFile, HotRows, ReadView, Relation, Store};
 
 /// Which rows of a relation are scanned.
@@ -106,7 +106,7 @@ impl StoredTable {
             .with_file_groups(groups)
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
-            .with_expr_adapter(Some(Arc::new(ReadShredded)))
+            .with_expr_adapter(Some(Arc::new(ReadComparable)))
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }

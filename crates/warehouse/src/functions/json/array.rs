@@ -35,7 +35,7 @@ fn array<'r>(row: &Row<'r>, null_if_invalid: usize) -> Result<Option<&'r str>> {
 }
 
 fn is_array(text: &str) -> bool {
-    text.trim_start().starts_with('[') && is_json(text)
+    text.trim_start().starts_with('[') && is_json(text.as_bytes())
 }
 
 /// What a value says: a string without its quotes, arrays and objects as they are written; none for null.

@@ -4,15 +4,19 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, StringViewArray, StringViewBuilder,
+    Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, StringViewArray, StringViewBuilder,
 };
+use datafusion::arrow::compute::concat;
 use datafusion::arrow::datatypes::{DataType, Field};
-use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF};
+use datafusion::arrow::error::ArrowError;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::logical_expr::{ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF};
 use memchr::{memchr_iter, memchr2, memchr2_iter};
 use sonic_rs::{JsonType, JsonValueTrait};
 
 use super::path::{Form, JsonPath, extract, invalid_json};
+use super::twins::{has_twins, without_twins};
+use crate::error::{ErrorKind, SqlError};
 use crate::functions::function::{Function, constant_flag, constant_text, is_bytes, is_text, map_first, no_match};
 use crate::functions::row::Kind::Document;
 use crate::functions::row::by_row;
@@ -23,6 +27,9 @@ use crate::types::{MAX_VARCHAR, SqlType};
 pub(crate) const EXTRACT_PATH_TEXT: &str = "json_extract_path_text";
 pub(crate) const JSON_PARSE: &str = "json_parse";
 pub(crate) const CAN_JSON_PARSE: &str = "can_json_parse";
+/// The same functions where an object may have an attribute twice.
+pub(crate) const JSON_PARSE_LAST: &str = "json_parse_last";
+pub(crate) const CAN_JSON_PARSE_LAST: &str = "can_json_parse_last";
 pub(crate) const JSON_TYPEOF: &str = "json_typeof";
 pub(crate) const IS_VALID_JSON: &str = "is_valid_json";
 
@@ -34,18 +41,15 @@ pub(crate) fn functions() -> Vec<Function> {
             |_| Ok(SqlType::Varchar(MAX_VARCHAR).field_ref(EXTRACT_PATH_TEXT)),
             extract_path_text,
         ),
-        parser(JSON_PARSE, |args| map_first(args, |json| parse(json, is_json))),
-        Function::new(
-            CAN_JSON_PARSE,
-            |types| text_or_bytes(CAN_JSON_PARSE, types),
-            |_| Ok(Arc::new(Field::new(CAN_JSON_PARSE, DataType::Boolean, true))),
-            |args| map_first(args, can_parse),
-        ),
+        parser(JSON_PARSE, |args| map_first(args, |json| parse(json, is_document))),
+        parser(JSON_PARSE_LAST, |args| map_first(args, |json| Ok(Arc::new(with_last(&parse(json, is_json)?))))),
+        tester(CAN_JSON_PARSE, |args| map_first(args, |json| Ok(Arc::new(can_parse(json, is_document))))),
+        tester(CAN_JSON_PARSE_LAST, |args| map_first(args, |json| Ok(Arc::new(can_parse(json, is_json))))),
         Function::new(
             IS_VALID_JSON,
             |types| one_text(IS_VALID_JSON, types),
             |_| Ok(Arc::new(Field::new(IS_VALID_JSON, DataType::Boolean, true))),
-            |args| map_first(args, |json| Ok(Arc::new(test(json.as_string_view(), is_container)))),
+            |args| map_first(args, |json| Ok(Arc::new(can_parse(json, is_object)))),
         ),
         Function::new(
             "json_serialize",
@@ -83,6 +87,11 @@ pub(crate) fn parse_known_json() -> Function {
 fn parser(name: &'static str, run: fn(&ScalarFunctionArgs) -> Result<ColumnarValue>) -> Function {
     let arguments = |types: &[DataType]| text_or_bytes(JSON_PARSE, types);
     Function::new(name, arguments, |_| Ok(SqlType::Super.field_ref(JSON_PARSE)), run).of_super()
+}
+
+fn tester(name: &'static str, run: fn(&ScalarFunctionArgs) -> Result<ColumnarValue>) -> Function {
+    let returns = move |_: &ReturnFieldArgs<'_>| Ok(Arc::new(Field::new(name, DataType::Boolean, true)));
+    Function::new(name, |types| text_or_bytes(CAN_JSON_PARSE, types), returns, run)
 }
 
 fn one_text(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
@@ -145,45 +154,69 @@ fn one_column(json: &StringViewArray, path: &JsonPath, null_if_invalid: bool) ->
 }
 
 /// JSON text to SUPER: the same bytes if they are compact already.
-fn parse(json: &ArrayRef, is_json: impl Fn(&str) -> bool) -> Result<ArrayRef> {
-    let text = as_text(json)?;
-    if text.iter().flatten().all(|value| is_compact(value) && is_json(value)) {
-        return Ok(Arc::new(text));
+fn parse(json: &ArrayRef, is_taken: fn(&[u8]) -> bool) -> Result<ArrayRef> {
+    let texts = match json.as_binary_view_opt() {
+        Some(bytes) => bytes.clone(),
+        None => json.as_string_view().clone().to_binary_view(),
+    };
+    match texts.iter().flatten().find(|text| !is_taken(text)) {
+        Some(text) => Err(not_taken(text)),
+        None if texts.iter().flatten().all(is_compact) => Ok(Arc::new(texts.to_string_view().map_err(no_text)?)),
+        None => compacted(&texts),
     }
-    let mut documents = StringViewBuilder::with_capacity(text.len());
-    let mut document = Vec::new();
-    for value in &text {
-        match value {
-            Some(value) if !is_json(value) => return Err(invalid_json(value)),
-            Some(value) => {
-                compact(value.as_bytes(), &mut document);
-                documents.append_value(std::str::from_utf8(&document).map_err(|_| invalid_json(value))?);
-            }
-            None => documents.append_null(),
+}
+
+/// Why a text is no document.
+fn not_taken(text: &[u8]) -> DataFusionError {
+    match is_json(text) {
+        true => SqlError::new(ErrorKind::InvalidTextRepresentation, "JSON parsing error")
+            .with_detail("an object has an attribute twice")
+            .with_hint("SET json_parse_dedup_attributes TO ON keeps the last one.")
+            .into_engine(),
+        false => invalid_json(&String::from_utf8_lossy(text)),
+    }
+}
+
+fn no_text(_: ArrowError) -> DataFusionError {
+    invalid_json("(the bytes are not valid UTF-8)")
+}
+
+/// JSON without the white space between its tokens, all of it in one block.
+fn compacted(texts: &BinaryViewArray) -> Result<ArrayRef> {
+    let bytes: usize = texts.iter().flatten().map(<[u8]>::len).sum();
+    if u32::try_from(bytes).is_err() {
+        let (half, rows) = (texts.len() / 2, texts.len());
+        let (first, second) = (compacted(&texts.slice(0, half))?, compacted(&texts.slice(half, rows - half))?);
+        return Ok(concat(&[&first, &second])?);
+    }
+    let mut block = Vec::with_capacity(bytes);
+    let mut ends = Vec::with_capacity(texts.len());
+    for text in texts.iter() {
+        text.into_iter().for_each(|text| compact(text, &mut block));
+        ends.push(block.len() as u32);
+    }
+    let mut documents = StringViewBuilder::with_capacity(texts.len());
+    let (block, mut start) = (documents.append_block(block.into()), 0);
+    for (row, end) in ends.into_iter().enumerate() {
+        match texts.is_valid(row) {
+            true => documents.try_append_view(block, start, end - start).map_err(no_text)?,
+            false => documents.append_null(),
         }
+        start = end;
     }
     Ok(Arc::new(documents.finish()))
 }
 
-fn can_parse(json: &ArrayRef) -> Result<ArrayRef> {
-    if let Some(bytes) = json.as_binary_view_opt() {
-        let test = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(is_json);
-        return Ok(Arc::new(bytes.iter().map(|bytes| bytes.map(test)).collect::<BooleanArray>()));
-    }
-    Ok(Arc::new(test(json.as_string_view(), is_json)))
+/// Documents in which the last one of attributes of one name is kept.
+fn with_last(documents: &ArrayRef) -> StringViewArray {
+    documents.as_string_view().iter().map(|json| json.map(without_twins)).collect()
 }
 
-fn as_text(json: &ArrayRef) -> Result<StringViewArray> {
+fn can_parse(json: &ArrayRef, is_taken: fn(&[u8]) -> bool) -> BooleanArray {
     match json.as_binary_view_opt() {
-        Some(bytes) => bytes.clone().to_string_view().map_err(|_| invalid_json("(the bytes are not valid UTF-8)")),
-        None => Ok(json.as_string_view().clone()),
+        Some(bytes) => bytes.iter().map(|bytes| bytes.map(is_taken)).collect(),
+        None => json.as_string_view().iter().map(|text| Some(is_taken(text?.as_bytes()))).collect(),
     }
-}
-
-fn test(json: &StringViewArray, test: fn(&str) -> bool) -> BooleanArray {
-    let mut results = BooleanBuilder::with_capacity(json.len());
-    json.iter().for_each(|value| results.append_option(value.map(test)));
-    results.finish()
 }
 
 fn type_of(json: &StringViewArray) -> StringViewArray {
@@ -200,9 +233,14 @@ fn type_of(json: &StringViewArray) -> StringViewArray {
     json.iter().map(|value| value.and_then(name)).collect()
 }
 
-/// Whether text is one JSON value.
-pub(crate) fn is_json(text: &str) -> bool {
-    !is_too_deep(text.as_bytes()) && sonic_rs::from_str::<sonic_rs::LazyValue<'_>>(text).is_ok()
+/// Whether a text is one JSON value.
+pub(crate) fn is_json(text: &[u8]) -> bool {
+    !is_too_deep(text) && sonic_rs::from_slice::<sonic_rs::LazyValue<'_>>(text).is_ok()
+}
+
+/// Whether a text is one JSON value that SUPER can have.
+fn is_document(text: &[u8]) -> bool {
+    is_json(text) && !has_twins(text)
 }
 
 /// Whether values are in more arrays and objects than Redshift allows. Whoever reads them does so by calling itself.
@@ -235,13 +273,13 @@ fn is_too_deep(json: &[u8]) -> bool {
 }
 
 /// IS_VALID_JSON takes objects only (Redshift: IS_VALID_JSON_ARRAY takes the arrays).
-fn is_container(text: &str) -> bool {
-    is_json(text) && text.trim_start().starts_with('{')
+fn is_object(text: &[u8]) -> bool {
+    is_json(text) && text.trim_ascii_start().starts_with(b"{")
 }
 
 /// Whether JSON has no white space between its tokens.
-fn is_compact(json: &str) -> bool {
-    blanks_are_in_strings(json.as_bytes()) || tokens_touch(json.as_bytes())
+fn is_compact(json: &[u8]) -> bool {
+    blanks_are_in_strings(json) || tokens_touch(json)
 }
 
 /// Whether the only white space is blanks with a letter or the like on either side. Such a blank is in a string: between tokens,
@@ -265,30 +303,26 @@ fn tokens_touch(mut rest: &[u8]) -> bool {
     true
 }
 
-/// Leaves JSON without the white space between its tokens in `compact`.
+/// Writes JSON without the white space between its tokens.
 fn compact(json: &[u8], compact: &mut Vec<u8>) {
-    compact.clear();
-    compact.reserve(json.len());
-    let mut rest = json;
-    while let Some(byte) = rest.first() {
-        let length = match byte {
-            b'"' => {
-                let length = string_length(rest);
-                compact.extend_from_slice(&rest[..length]);
-                length
+    // What is kept since the last white space.
+    let (mut start, mut at) = (0, 0);
+    while let Some(byte) = json.get(at) {
+        match byte {
+            b'"' => at += string_length(&json[at..]),
+            b' ' | b'\t' | b'\n' | b'\r' => {
+                compact.extend_from_slice(&json[start..at]);
+                at += 1;
+                start = at;
             }
-            b' ' | b'\t' | b'\n' | b'\r' => 1,
-            byte => {
-                compact.push(*byte);
-                1
-            }
-        };
-        rest = &rest[length..];
+            _ => at += 1,
+        }
     }
+    compact.extend_from_slice(&json[start..]);
 }
 
 /// The length of the string that `json` starts with, with its quotes.
-fn string_length(json: &[u8]) -> usize {
+pub(super) fn string_length(json: &[u8]) -> usize {
     let mut at = 1;
     while let Some(found) = json.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
         at += found;
@@ -322,11 +356,11 @@ mod tests {
             blanks in prop::collection::vec("|||| |  |\n|\t ", 8),
         ) {
             let json: String = blanks.iter().zip(&tokens).flat_map(|(blank, token)| [blank.as_str(), token]).collect();
-            prop_assert!(is_json(&json), "{}", json);
+            prop_assert!(is_json(json.as_bytes()), "{}", json);
             let mut made = Vec::new();
             compact(json.as_bytes(), &mut made);
             prop_assert_eq!(&made, &tokens.concat().into_bytes());
-            prop_assert_eq!(is_compact(&json), json.len() == made.len());
+            prop_assert_eq!(is_compact(json.as_bytes()), json.len() == made.len());
         }
     }
 }

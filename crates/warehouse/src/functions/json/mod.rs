@@ -6,6 +6,7 @@ pub(crate) mod path;
 mod path_tree;
 pub(crate) mod shredded;
 pub(crate) mod spelling;
+mod twins;
 
 use super::Function;
 

@@ -57,11 +57,16 @@ impl Collation {
     /// What texts are compared by.
     fn keys(self, texts: &ArrayRef) -> ArrayRef {
         let values = texts.as_string_view();
-        match self == Self::CaseInsensitive || values.iter().flatten().any(|text| text.ends_with(' ')) {
+        match self == Self::CaseInsensitive || end_with_blanks(values) {
             true => Arc::new(values.iter().map(|text| text.map(|text| self.key(text))).collect::<StringViewArray>()),
             false => Arc::clone(texts),
         }
     }
+}
+
+/// Whether there is a text with a blank at its end.
+pub(crate) fn end_with_blanks(texts: &StringViewArray) -> bool {
+    texts.iter().flatten().any(|text| text.ends_with(' '))
 }
 
 /// What a value is compared by.
