@@ -235,7 +235,8 @@ fn type_of(json: &StringViewArray) -> StringViewArray {
 
 /// Whether a text is one JSON value.
 pub(crate) fn is_json(text: &[u8]) -> bool {
-    !is_too_deep(text) && sonic_rs::from_slice::<sonic_rs::LazyValue<'_>>(text).is_ok()
+    let is_value = |text: &str| sonic_rs::from_str::<sonic_rs::LazyValue<'_>>(text).is_ok();
+    !is_too_deep(text) && std::str::from_utf8(text).is_ok_and(is_value)
 }
 
 /// Whether a text is one JSON value that SUPER can have.
