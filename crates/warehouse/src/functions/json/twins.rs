@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
 use super::documents::string_length;
 
@@ -50,9 +50,13 @@ fn write_last(json: &str, kept: &mut String) {
     }
 }
 
-/// Whether two names end alike, if only in different objects. Quicker than reading them, and most documents have none.
+/// Whether two names may be alike, if only in different objects: they end alike. Quicker than reading them, and most documents have none.
 fn may_have_twins(json: &[u8]) -> bool {
     const FEW: usize = 24;
+    if memchr(b'\\', json).is_some() {
+        // One name may be spelled in two ways.
+        return true;
+    }
     let (mut endings, mut names) = ([0_u64; FEW], 0);
     for colon in memchr_iter(b':', json) {
         let before = json[..colon].trim_ascii_end();
