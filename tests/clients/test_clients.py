@@ -153,6 +153,50 @@ def test_a_parameter_has_the_type_that_its_client_declares(lab):
             assert cursor.execute("select s + %s from flags order by 1 limit %s offset %s", (2, 1, 0)).fetchall() == [(4,)]
 
 
+def test_a_decimal_parameter_has_the_digits_of_its_value(lab):
+    big = decimal.Decimal("1180591620717411303424")
+    with lab.connect() as connection:
+        connection.execute("create table prices (i int, d decimal(10,2))")
+        connection.execute("insert into prices values (2, 4.50)")
+        for binary in (False, True):
+            cursor = connection.cursor(binary=binary)
+            for query, value, wanted in (
+                ("i * %s", "1.25", "2.50"), ("d + %s", "-0.12345", "4.37655"), ("coalesce(%s, 1)", "9.5", "9.5"), ("%s", "-12345678.000123", None),
+                ("%s", "0.0001", None), ("%s", "1E+5", "100000"), ("%s", big, None), ("case when i > 1 then %s else 1 end", "9.5", None),
+            ):
+                value = decimal.Decimal(value)
+                (got,) = cursor.execute(f"select {query} from prices", (value,)).fetchone()
+                assert got == (value if wanted is None else decimal.Decimal(wanted)), query
+            assert cursor.execute("select i from prices where d = %s", (decimal.Decimal("4.5"),)).fetchone() == (2,)
+
+
+def test_a_table_of_parameters_has_their_types(lab):
+    values = (True, datetime.date(2026, 1, 2), 1.5, decimal.Decimal("1.25"), "x")
+    with lab.connect() as connection:
+        connection.execute("create table made as select %s as a, %s as b, %s as c, %s as d, %s as e", values)
+        assert connection.execute("select * from made").fetchone() == values
+
+
+def test_texts_are_put_together_of_parameters(lab):
+    with lab.connect() as connection:
+        assert connection.execute("select %s || %s, concat(%s, %s)", ("a", "b", 1, "c")).fetchone() == ("ab", "1c")
+        assert connection.execute("select %s as t union all select %s order by 1", ("x", "y")).fetchall() == [("x",), ("y",)]
+
+
+def test_texts_that_a_client_writes_into_a_statement_stay_texts(lab):
+    """A backslash escapes what is behind it, and clients are told so."""
+    texts = ("\\", " or 1=1 --", "it's", "\\'", "a\\b\nc", "'; drop table kept; --")
+    with lab.connect() as connection:
+        assert connection.info.parameter_status("standard_conforming_strings") is None
+        cursor = psycopg.ClientCursor(connection)
+        cursor.execute("create table kept (t varchar(50))")
+        for text in texts:
+            assert cursor.execute("select %s, count(*) from kept where t = %s", (text, text)).fetchone() == (text, 0)
+            cursor.execute("insert into kept values (%s)", (text,))
+            assert cursor.execute("select t from kept where t = %s", (text,)).fetchall() == [(text,)]
+        assert cursor.execute("select count(*) from kept where t = %s and t = %s", texts[:2]).fetchone() == (0,)
+
+
 def test_dates_and_times_may_be_parameters(lab):
     with lab.connect() as sql:
         sql.execute("CREATE TABLE days AS SELECT '2024-02-29'::date AS d, '2024-02-29 12:30:00.25'::timestamp AS t")

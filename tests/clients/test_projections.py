@@ -85,6 +85,13 @@ EXPRESSIONS = {
     f"{TEXT.format('a')}::int # 5": "2",
     "substring(kinesis_data, 1, 2) # substring(kinesis_data, 3, 2)": "1a00",
     "~substring(kinesis_data, 1, 1)": "84",
+    "is_utf8(kinesis_data)": "t",
+    # What is escaped stays so where the query of a view is kept.
+    rf"regexp_replace({TEXT.format('day')}, '\\d+', '#')": "#-Jan-#",
+    rf"{TEXT.format('zone')} like 'US\\_%'": "f",
+    r"split_part('a\\b', '\\', 2) || 'it''s ' || '\'q\'' || ''''''": "bit's 'q'''",
+    rf"replace({TEXT.format('zone')}, '/', '\\')": r"US\Pacific",
+    f"- -{TEXT.format('a')}::int": "7",
     "substring(kinesis_data, 1, 4)": "7b226122",
     "to_hex(substring(kinesis_data, 1, 1))": "7b",
     "length(kinesis_data) > 100": "t",

@@ -79,3 +79,28 @@ def test_integers_that_were_kept_as_bigints_stay_bigints(server, lab):
             assert sql.execute("SELECT count(*), sum(two) FROM chosen").fetchone() == (times * 100, times * 200)
             sql.execute("VACUUM sizes")
             lab.put_charges(range(100))
+
+
+def test_sums_that_were_kept_as_decimals_go_on(server, lab):
+    """So they were kept of what was computed with a number that was written out."""
+    lab.put_charges(range(100))
+    query = "SELECT length(kinesis_data) % 2 AS m, avg(length(kinesis_data) * 2::bigint) AS mean, sum(x) AS total FROM "
+    query += "(SELECT kinesis_data, length(kinesis_data) + 1::bigint AS x FROM evdata.ev_stream_data) AS records GROUP BY 1"
+    with lab.connect() as sql:
+        sql.execute(lab_statements("1-external-schema")[0])
+        sql.execute(f"CREATE MATERIALIZED VIEW totals AS {query}")
+        sql.execute("REFRESH MATERIALIZED VIEW totals")
+        sql.execute("VACUUM totals")
+        wanted = sql.execute("SELECT m, mean, total FROM totals ORDER BY m").fetchall()
+    server.kill()
+    with sqlite3.connect(next(server.data.glob("clusters/*/catalog.sqlite"))) as catalog:
+        catalog.execute("UPDATE tidemill_relation SET description = replace(description, '2::BIGINT', '2')")
+        changed = catalog.execute("UPDATE tidemill_relation SET description = replace(description, '1::BIGINT', '1')")
+        assert changed.rowcount == 1
+    server.start()
+    lab = Lab(server)
+    with lab.connect() as sql:
+        assert sql.execute("SELECT m, mean, total FROM totals ORDER BY m").fetchall() == wanted
+        lab.put_charges(range(100))
+        sql.execute("REFRESH MATERIALIZED VIEW totals")
+        assert sql.execute("SELECT m, mean, total FROM totals ORDER BY m").fetchall() == [(m, mean, 2 * total) for m, mean, total in wanted]

@@ -22,14 +22,13 @@ use tidemill_warehouse::Cluster;
 use crate::errors::fatal;
 
 /// What a server tells each client at the start. Redshift calls itself PostgreSQL 8.0.2.
-const PARAMETERS: [(&str, &str); 8] = [
+const PARAMETERS: [(&str, &str); 7] = [
     ("server_version", "8.0.2"),
     ("server_encoding", "UTF8"),
     ("client_encoding", "UTF8"),
     ("DateStyle", "ISO, MDY"),
     ("TimeZone", "UTC"),
     ("integer_datetimes", "on"),
-    ("standard_conforming_strings", "on"),
     ("is_superuser", "on"),
 ];
 

@@ -53,7 +53,7 @@ pub(crate) fn wire_type(sql_type: SqlType) -> Type {
     Type::from_oid(oid).unwrap_or_else(own)
 }
 
-/// The type that a client names by one of the protocol library's, but for texts, DECIMALs and what does not exist here.
+/// The type that a client names by one of the protocol library's, but for texts and what does not exist here.
 pub(crate) fn sql_type(wire_type: &Type) -> Option<SqlType> {
     Some(match *wire_type {
         Type::BOOL => SqlType::Boolean,
@@ -62,6 +62,7 @@ pub(crate) fn sql_type(wire_type: &Type) -> Option<SqlType> {
         Type::INT8 => SqlType::BigInt,
         Type::FLOAT4 => SqlType::Real,
         Type::FLOAT8 => SqlType::Double,
+        Type::NUMERIC => SOME_DECIMAL,
         Type::DATE => SqlType::Date,
         Type::TIME => SqlType::Time,
         Type::TIMESTAMP => SqlType::Timestamp,
@@ -70,11 +71,17 @@ pub(crate) fn sql_type(wire_type: &Type) -> Option<SqlType> {
     })
 }
 
-/// The rows of a batch, as values of the columns of `schema`.
+/// What a DECIMAL is taken for whose digits are not known yet.
+const SOME_DECIMAL: SqlType = SqlType::Decimal(18, 6);
+
+/// The rows of a batch, as values of the columns of `schema`. A DECIMAL has the digits that it turns out to have.
 pub(crate) fn rows(batch: &RecordBatch, schema: &Schema, fields: &Arc<Vec<FieldInfo>>) -> PgWireResult<Vec<DataRow>> {
     let options = CastOptions { safe: false, ..CastOptions::default() };
     let columns = schema.fields().iter().zip(batch.columns()).map(|(field, values)| {
-        let sql_type = SqlType::of(field);
+        let sql_type = match (SqlType::of(field), SqlType::of_arrow(values.data_type())) {
+            (SqlType::Decimal(..), given @ SqlType::Decimal(..)) => given,
+            (told, _) => told,
+        };
         let values = cast_with_options(values, &sql_type.arrow(), &options)
             .map_err(|error| PgWireError::ApiError(Box::new(error)))?;
         Ok((sql_type, values))

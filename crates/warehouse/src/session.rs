@@ -57,7 +57,11 @@ pub enum TransactionState {
 
 /// A statement that was read and can be run.
 #[derive(Debug, Clone)]
-pub struct Prepared(Parsed);
+pub struct Prepared {
+    parsed: Parsed,
+    /// The same with types for all parameters, where that is not what runs.
+    described: Option<Parsed>,
+}
 
 /// What a statement takes and gives, known before it runs.
 #[derive(Debug, Clone)]
@@ -79,13 +83,24 @@ pub enum Outcome {
 impl Prepared {
     /// The statement as it was written.
     pub fn text(&self) -> &str {
-        &self.0.text
+        &self.parsed.text
     }
 
     /// Gives its parameters the types that a client declares for them.
     pub fn declare(&mut self, types: &[Option<SqlType>]) {
-        if let Statement::Sql(statement) = &mut self.0.statement {
-            declare_parameters(statement, types);
+        if types.iter().any(|told| matches!(told, Some(SqlType::Decimal(..)))) {
+            let mut described = self.parsed.clone();
+            described.declare(types, true);
+            self.described = Some(described);
+        }
+        self.parsed.declare(types, false);
+    }
+}
+
+impl Parsed {
+    fn declare(&mut self, types: &[Option<SqlType>], decimals: bool) {
+        if let Statement::Sql(statement) = &mut self.statement {
+            declare_parameters(statement, types, decimals);
         }
     }
 }
@@ -100,21 +115,22 @@ impl Session {
     /// Reads the statements of a text, which semicolons separate.
     pub fn parse(&self, text: &str) -> Result<Vec<Prepared>> {
         let case_sensitive = self.settings.is_on("enable_case_sensitive_identifier");
-        Ok(parse(text, case_sensitive)?.into_iter().map(Prepared).collect())
+        let statements = parse(text, case_sensitive)?.into_iter();
+        Ok(statements.map(|parsed| Prepared { parsed, described: None }).collect())
     }
 
     /// Tells what a statement takes and gives, without running it.
     pub async fn describe(&self, prepared: &Prepared) -> Result<Description> {
-        statements::describe(self, &prepared.0).await
+        statements::describe(self, prepared.described.as_ref().unwrap_or(&prepared.parsed)).await
     }
 
     /// Runs a statement.
     pub async fn execute(&mut self, prepared: &Prepared, parameters: &[Parameter]) -> Result<Outcome> {
-        if self.state() == TransactionState::Failed && !ends_transaction(&prepared.0.statement) {
+        if self.state() == TransactionState::Failed && !ends_transaction(&prepared.parsed.statement) {
             let message = "current transaction is aborted, commands ignored until end of transaction block";
             return Err(SqlError::new(ErrorKind::InFailedTransaction, message));
         }
-        let outcome = statements::run(self, &prepared.0, parameters).await;
+        let outcome = statements::run(self, &prepared.parsed, parameters).await;
         if outcome.is_err()
             && let Some(transaction) = &mut self.transaction
         {

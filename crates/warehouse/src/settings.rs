@@ -36,7 +36,7 @@ pub(crate) const DEFAULTS: &[(&str, &str)] = &[
     ("search_path", "\"$user\", public"),
     ("server_encoding", "UNICODE"),
     ("server_version", "8.0.2"),
-    ("standard_conforming_strings", "on"),
+    ("standard_conforming_strings", "off"),
     ("statement_timeout", "0"),
     (STREAMING_ERROR_MODE, "fail"),
     ("timezone", "UTC"),
@@ -105,6 +105,10 @@ impl Settings {
     }
 }
 
+fn is_flag(value: &str) -> bool {
+    is_on(value) || matches!(value.to_lowercase().as_str(), "off" | "false" | "0" | "no")
+}
+
 fn is_on(value: &str) -> bool {
     matches!(value.to_lowercase().as_str(), "on" | "true" | "1" | "yes")
 }
@@ -118,10 +122,11 @@ pub(crate) fn default(name: &str) -> Result<&'static str> {
 /// Whether a setting exists and may have this value.
 pub(crate) fn check(name: &str, value: &str) -> Result<()> {
     let default = default(name)?;
-    if FIXED.contains(&name) && is_on(value) != is_on(default) {
+    if FIXED.contains(&name) && is_flag(value) && is_on(value) != is_on(default) {
         return Err(SqlError::unsupported(format!("{name} can only be {default}")));
     }
     let is_valid = match name {
+        _ if is_flag(default) && default != "1" && default != "0" => is_flag(value),
         "client_encoding" => matches!(value.to_lowercase().as_str(), "utf8" | "utf-8" | "unicode"),
         STREAMING_ERROR_MODE => ErrorMode::parse(value).is_some(),
         _ => true,

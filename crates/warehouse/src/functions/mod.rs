@@ -6,6 +6,7 @@ mod dates;
 mod function;
 mod json;
 mod kind;
+mod null_if;
 mod numbers;
 mod row;
 mod single_value;
@@ -45,10 +46,9 @@ pub(crate) use super_values::aggregate::super_aggregate;
 pub(crate) use super_values::coalesce::{KNOWN_SUPER, known_super};
 pub(crate) use super_values::key::{SUPER_KEY, super_key, super_key_text};
 pub(crate) use super_values::number::super_arithmetic;
-pub(crate) use super_values::transform::OBJECT_TRANSFORM;
 pub(crate) use super_values::value::{SUPER_GET, Step, navigate};
 pub(crate) use texts::bits::varbyte_operator;
-pub(crate) use texts::comparable::{COMPARABLE, Collation, comparable, end_with_blanks, is_comparable};
+pub(crate) use texts::comparable::{COMPARABLE, Collation, case_sensitive, comparable, end_with_blanks, is_comparable};
 pub(crate) use texts::regexp::SIMILAR_TO;
 pub(crate) use texts::strings::LIKE_PATTERN;
 
@@ -56,7 +56,8 @@ pub(crate) use texts::strings::LIKE_PATTERN;
 pub(crate) fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     let families =
         [dates::functions(), json::functions(), numbers::functions(), super_values::functions(), texts::functions()];
-    let functions = families.into_iter().flatten().chain([casts::assign::assign_as()]).map(ScalarUDF::from);
+    let functions =
+        families.into_iter().flatten().chain([casts::assign::assign_as(), null_if::null_if()]).map(ScalarUDF::from);
     let others = [super_values::coalesce::function(), casts::cast::cast_as()];
     functions.chain(texts::engine_functions()).chain(others).map(Arc::new).collect()
 }

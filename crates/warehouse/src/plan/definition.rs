@@ -2,14 +2,17 @@
 
 use std::ops::ControlFlow;
 
+use datafusion::arrow::datatypes::Field;
+use datafusion::common::Column;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::context::SessionState;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Query, VisitMut, VisitorMut};
 
 use super::lateral::plan_query;
 use super::rewrite::{has_no_arguments, spell_out, spell_out_paths, time_value};
 use crate::error::{Result, SqlError};
+use crate::functions::{Collation, case_sensitive};
 use crate::sql::{is_call, name_outputs};
 
 /// What the query of a view says.
@@ -31,9 +34,22 @@ pub(crate) async fn plan_definition(planner: &SessionState, mut query: Query, no
     }
     spell_out(&mut query);
     let plan = plan_query(planner, query).await?;
-    let plan = analyzed(planner, plan)?;
+    let plan = analyzed(planner, without_collations(plan)?)?;
     let is_mutable = fix.has_time || is_volatile(&plan)?;
     Ok(Definition { plan, is_mutable })
+}
+
+/// The plan with columns that are compared by their bytes, as those of a relation are.
+fn without_collations(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let is_plain = |field: &Field| Collation::of(field) == Collation::CaseSensitive;
+    if plan.schema().fields().iter().all(|field| is_plain(field)) {
+        return Ok(plan);
+    }
+    let columns = plan.schema().iter().map(|(relation, field)| {
+        let column = Expr::Column(Column::from((relation, field)));
+        if is_plain(field) { column } else { case_sensitive(column).alias(field.name()) }
+    });
+    Ok(LogicalPlanBuilder::from(plan.clone()).project(columns.collect::<Vec<_>>())?.build()?)
 }
 
 /// The plan with the types that its columns will have, which are not all known before.

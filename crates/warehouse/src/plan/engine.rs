@@ -23,6 +23,7 @@ use super::integers::IntegerLiterals;
 use super::known_json::TrustKnownJson;
 use super::mixed_types::CommonTypes;
 use super::operators::RedshiftOperators;
+use super::outer::OuterTypes;
 use super::overflow::CheckedArithmetic;
 use super::pinned::PinTypes;
 use super::sums::RedshiftSums;
@@ -59,11 +60,12 @@ impl Engine {
         let files = ObjectStoreUrl::parse(URL)?;
         runtime.register_object_store(files.as_ref(), Arc::new(DataFiles::new(disk)));
         let mut analyzer_rules = Analyzer::new().rules;
-        let of_redshift: [Arc<dyn AnalyzerRule + Send + Sync>; 6] = [
+        let of_redshift: [Arc<dyn AnalyzerRule + Send + Sync>; 7] = [
             Arc::new(IntegerLiterals),
             Arc::new(RedshiftCasts),
             Arc::new(CompareSuper),
             Arc::new(CommonTypes),
+            Arc::new(OuterTypes),
             Arc::new(CompareTexts),
             Arc::new(OrderConditions),
         ];

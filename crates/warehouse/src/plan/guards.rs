@@ -22,7 +22,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::projection::ProjectionExec;
 
-use crate::functions::{CAN_JSON_PARSE, COMPARABLE, IS_VALID_JSON, JSON_TYPEOF, SUPER_GET, SUPER_KEY};
+use crate::functions::{
+    CAN_JSON_PARSE, CAN_JSON_PARSE_LAST, COMPARABLE, IS_VALID_JSON, JSON_TYPEOF, SUPER_GET, SUPER_KEY,
+};
 
 /// Puts conditions that cannot fail first.
 #[derive(Debug)]
@@ -133,8 +135,18 @@ fn may_fail(condition: &Arc<dyn PhysicalExpr>) -> bool {
 
 /// Functions that have a result for every value.
 fn is_safe(function: &str) -> bool {
-    const SAFE: [&str; 9] =
-        [CAN_JSON_PARSE, COMPARABLE, IS_VALID_JSON, SUPER_GET, SUPER_KEY, JSON_TYPEOF, "lower", "upper", "length"];
+    const SAFE: [&str; 10] = [
+        CAN_JSON_PARSE,
+        CAN_JSON_PARSE_LAST,
+        COMPARABLE,
+        IS_VALID_JSON,
+        SUPER_GET,
+        SUPER_KEY,
+        JSON_TYPEOF,
+        "lower",
+        "upper",
+        "length",
+    ];
     SAFE.contains(&function)
 }
 

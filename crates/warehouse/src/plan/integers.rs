@@ -1,7 +1,7 @@
 //! Numbers that are written out are INTEGERs in Redshift, if they fit. The engine takes them for BIGINTs.
 
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{BinaryExpr, Case};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, WindowFunctionDefinition, lit};
@@ -9,7 +9,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::guards::is_arithmetic;
 use super::named::rewrite_node;
-use crate::functions::{DIVIDE, NEGATIVE};
+use crate::functions::{BITWISE_NOT, CAST_AS, DIVIDE, NEGATIVE};
 
 /// Makes INTEGERs of such numbers where the type of a result depends on theirs.
 #[derive(Debug)]
@@ -22,7 +22,12 @@ impl AnalyzerRule for IntegerLiterals {
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
         // What such a query reads of itself has the types that it was planned with.
-        if plan.exists(|plan| Ok(matches!(plan, LogicalPlan::RecursiveQuery(_))))? {
+        let mut is_recursive = false;
+        plan.apply_with_subqueries(|node| {
+            is_recursive |= matches!(node, LogicalPlan::RecursiveQuery(_));
+            Ok(if is_recursive { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        })?;
+        if is_recursive {
             return Ok(plan);
         }
         let rewritten = plan.transform_up_with_subqueries(|plan| {
@@ -63,7 +68,9 @@ fn with_integers(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             all_as_integers(results.chain(else_expr.iter_mut().map(|result| &mut **result)))
         }
         Expr::ScalarFunction(call) => match call.name() {
-            "coalesce" | "fnv_hash" | "greatest" | "least" | NEGATIVE | DIVIDE => all_as_integers(&mut call.args),
+            "abs" | BITWISE_NOT | CAST_AS | "coalesce" | "fnv_hash" | "greatest" | "least" | NEGATIVE | DIVIDE => {
+                all_as_integers(&mut call.args)
+            }
             _ => false,
         },
         Expr::AggregateFunction(call) if is_of_numbers(call.func.name()) => all_as_integers(&mut call.params.args),
@@ -89,7 +96,8 @@ fn is_of_numbers(aggregate: &str) -> bool {
 }
 
 fn all_as_integers<'e>(values: impl IntoIterator<Item = &'e mut Expr>) -> bool {
-    values.into_iter().fold(false, |is_changed, value| as_integer(value) || is_changed)
+    // All of them, not up to the first.
+    values.into_iter().filter_map(|value| as_integer(value).then_some(())).count() > 0
 }
 
 fn as_integer(value: &mut Expr) -> bool {

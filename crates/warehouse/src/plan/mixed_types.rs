@@ -3,11 +3,14 @@
 //! Of a float and a DECIMAL the engine makes a DECIMAL that many floats do not fit into, of a DATE and a TIMESTAMP a count of
 //! nanoseconds, which ends in the year 2262.
 
+use std::sync::Arc;
+
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast};
+use datafusion::logical_expr::logical_plan::Union;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::guards::is_arithmetic;
@@ -36,12 +39,54 @@ impl AnalyzerRule for CommonTypes {
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
         let rewritten = plan.transform_up_with_subqueries(|plan| {
+            let plan = match plan {
+                LogicalPlan::Union(union) => of_widest(union)?,
+                plan => plan,
+            };
             let rewritten = rewrite_node(plan, |expr, schema| expr.transform_up(|expr| Ok(unified(expr, schema))))?;
             // Below it, something may have changed its type.
             rewritten.map_data(LogicalPlan::recompute_schema)
         })?;
         Ok(rewritten.data)
     }
+}
+
+/// A union whose texts, or bytes, have the length of the longest. The engine takes that of the last query.
+fn of_widest(union: Union) -> Result<LogicalPlan> {
+    let column = |input: &LogicalPlan, place: usize| SqlType::of(input.schema().field(place));
+    let types = (0..union.schema.fields().len()).map(|place| {
+        let told = union.inputs.iter().filter(|input| !input.schema().field(place).data_type().is_null());
+        widest(told.map(|input| column(input, place)))
+    });
+    let types: Vec<Option<SqlType>> = types.collect();
+    let with_types = |input: &Arc<LogicalPlan>| {
+        let is_changed = |place: usize| types[place].is_some_and(|wanted| wanted != column(input, place));
+        if !(0..types.len()).any(is_changed) {
+            return Ok(Arc::clone(input));
+        }
+        let columns = input.schema().iter().zip(&types).enumerate().map(|(place, (field, wanted))| {
+            let value = Expr::Column(Column::from(field));
+            match wanted {
+                Some(wanted) if is_changed(place) => cast_to(value, *wanted).alias(field.1.name()),
+                _ => value,
+            }
+        });
+        Ok(Arc::new(LogicalPlanBuilder::from(Arc::clone(input)).project(columns.collect::<Vec<_>>())?.build()?))
+    };
+    let inputs = union.inputs.iter().map(with_types).collect::<Result<Vec<_>>>()?;
+    Ok(LogicalPlan::Union(Union { inputs, ..union }))
+}
+
+/// The type of texts, or of bytes, into which each of these fits; none for others.
+fn widest(types: impl Iterator<Item = SqlType>) -> Option<SqlType> {
+    types.map(Some).reduce(|one, other| match (one?, other?) {
+        (SqlType::Char(one), SqlType::Char(other)) => Some(SqlType::Char(one.max(other))),
+        (SqlType::Varbyte(one), SqlType::Varbyte(other)) => Some(SqlType::Varbyte(one.max(other))),
+        (SqlType::Char(one) | SqlType::Varchar(one), SqlType::Char(other) | SqlType::Varchar(other)) => {
+            Some(SqlType::Varchar(one.max(other)))
+        }
+        _ => None,
+    })?
 }
 
 fn unified(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {

@@ -15,6 +15,7 @@ mod lateral;
 mod mixed_types;
 mod named;
 mod operators;
+mod outer;
 mod overflow;
 mod parameters;
 mod pinned;

@@ -1,10 +1,11 @@
 //! Operators that mean something else to the engine.
 
-use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, binary_expr};
 use datafusion::sql::sqlparser::ast::BinaryOperator::{
-    And, Divide, Eq, Gt, GtEq, Lt, LtEq, Multiply, NotEq, Or, Plus, StringConcat,
+    And, Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Or, Plus, StringConcat,
 };
 
 use super::mixed_types::{converted, read_flag};
@@ -39,12 +40,29 @@ impl ExprPlanner for RedshiftOperators {
 
 /// The type that a side is kept as. Numbers of rows, which have a sign in Redshift, become BIGINTs.
 fn kept_type(side: &mut Expr, schema: &DFSchema) -> Result<SqlType> {
-    let kept = side.get_type(schema)?;
+    let kept = match side.get_type(schema) {
+        Ok(kept) => kept,
+        // Of columns by which relations are joined that are called alike, one will be meant.
+        Err(error) => first_named(side, schema)?.get_type(schema).map_err(|_| error)?,
+    };
     if kept.is_unsigned_integer() {
         *side = cast_to(side.clone(), SqlType::BigInt);
         return Ok(SqlType::BigInt);
     }
     Ok(SqlType::of_arrow(&kept))
+}
+
+/// The value with the first column of its name for each that has no qualifier.
+fn first_named(value: &Expr, schema: &DFSchema) -> Result<Expr> {
+    let qualified = value.clone().transform(|expr| match expr {
+        Expr::Column(Column { relation: None, name, spans }) => {
+            let relation =
+                schema.iter().find(|(_, field)| *field.name() == name).and_then(|(relation, _)| relation.cloned());
+            Ok(Transformed::yes(Expr::Column(Column { relation, name, spans })))
+        }
+        expr => Ok(Transformed::no(expr)),
+    });
+    Ok(qualified?.data)
 }
 
 /// Whether a value is NULL of no type, or a parameter of which nothing is known.
@@ -65,6 +83,18 @@ fn plan_operator(
         (Divide, Interval, number) if number.is_numeric() => divided(expr.left, expr.right),
         (Divide, SqlType::Decimal(..), other) | (Divide, other, SqlType::Decimal(..)) if is_exact(other) => {
             divide(expr.left, expr.right)
+        }
+        (Plus | Minus | Multiply | Divide | Modulo, number, _)
+            if number.is_numeric() && is_written_text(&expr.right) =>
+        {
+            expr.right = cast_to(expr.right, number);
+            return PlannerResult::Original(expr);
+        }
+        (Plus | Minus | Multiply | Divide | Modulo, _, number)
+            if number.is_numeric() && is_written_text(&expr.left) =>
+        {
+            expr.left = cast_to(expr.left, number);
+            return PlannerResult::Original(expr);
         }
         (Plus, one, other) if are_texts || is_bytes(one) && is_bytes(other) => {
             binary_expr(expr.left, Operator::StringConcat, expr.right)
@@ -102,6 +132,11 @@ fn is_exact(sql_type: SqlType) -> bool {
 
 fn is_text(sql_type: SqlType) -> bool {
     matches!(sql_type, SqlType::Varchar(_) | SqlType::Char(_))
+}
+
+/// Whether a value is a text that is written out, which may stand for a value of any type.
+fn is_written_text(value: &Expr) -> bool {
+    matches!(value, Expr::Literal(value, _) if value.data_type().is_string())
 }
 
 fn is_bytes(sql_type: SqlType) -> bool {

@@ -1,5 +1,6 @@
 //! Arithmetic fails where its result does not fit, or something is divided by zero.
 
+use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue};
@@ -38,8 +39,13 @@ fn checked_expr(expr: Expr, input: &DFSchema) -> Result<Transformed<Expr>> {
         return Ok(Transformed::no(expr));
     }
     let right_type = right.get_type(input)?;
+    // Of DECIMALs, only one of all digits may have too many.
+    if right_type.is_decimal() && !matches!(expr.get_type(input)?, DataType::Decimal128(DECIMAL128_MAX_PRECISION, _)) {
+        return Ok(Transformed::no(expr));
+    }
     let Some(function) = checked_operator(op, &right_type) else { return Ok(Transformed::no(expr)) };
     let left = match left {
+        Some(left) if right_type.is_decimal() && left.get_type(input)?.is_decimal() => left.clone(),
         Some(left) if left.get_type(input)? != right_type => return Ok(Transformed::no(expr)),
         Some(left) => left.clone(),
         None => lit(ScalarValue::new_zero(&right_type)?),

@@ -3,9 +3,11 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, LimitClause, Query, Statement, TimezoneInfo, Value, ValueWithSpan, VisitMut, VisitorMut,
+    BinaryOperator, CharacterLength, DataType, ExactNumberInfo, Expr, LimitClause, Query, Select, SelectItem,
+    Statement, TimezoneInfo, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
+use super::rewrite::{arguments_of, is_named};
 use crate::error::{ErrorKind, Result, SqlError};
 use crate::sql::cast;
 use crate::types::SqlType;
@@ -51,16 +53,24 @@ impl VisitorMut for Bind<'_> {
 }
 
 /// Gives the parameters of a query the types that a client declares, where they are more than texts. What is assigned to a column, or
-/// counts rows, has its type from there.
-pub(crate) fn declare_parameters(statement: &mut Statement, types: &[Option<SqlType>]) {
-    if let Statement::Query(query) = statement {
+/// counts rows, has its type from there; what is put together or shown, and has no type at all, is a text. How many digits a DECIMAL has
+/// is known when its value is: with `decimals`, it has as many as are told.
+pub(crate) fn declare_parameters(statement: &mut Statement, types: &[Option<SqlType>], decimals: bool) {
+    let query = match statement {
+        Statement::Query(query) => Some(query),
+        Statement::CreateTable(create) => create.query.as_mut(),
+        _ => None,
+    };
+    if let Some(query) = query {
         // Never breaks off.
-        let _ = query.visit(&mut Declare { types, limits: Vec::new() });
+        let _ = query.visit(&mut Declare { types, decimals, limits: Vec::new() });
     }
 }
 
 struct Declare<'t> {
     types: &'t [Option<SqlType>],
+    /// Whether this includes DECIMALs.
+    decimals: bool,
     /// Of the queries that are being visited.
     limits: Vec<Option<LimitClause>>,
 }
@@ -78,13 +88,48 @@ impl VisitorMut for Declare<'_> {
         ControlFlow::Continue(())
     }
 
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for item in &mut select.projection {
+            if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+                self.as_text(expr);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::BinaryOp { left, op: BinaryOperator::StringConcat, right } = expr {
+            self.as_text(left);
+            self.as_text(right);
+        }
+        if let Expr::Function(function) = expr
+            && is_named(&function.name, &["concat"])
+        {
+            arguments_of(function).for_each(|argument| self.as_text(argument));
+        }
         if let Expr::Value(ValueWithSpan { value: Value::Placeholder(name), .. }) = expr
-            && let Some(data_type) = place_of(name).and_then(|place| syntax_of((*self.types.get(place)?)?))
+            && let Some(told) = self.told(name)
+            && (self.decimals || !matches!(told, SqlType::Decimal(..)))
+            && let Some(data_type) = syntax_of(told)
         {
             *expr = cast(Expr::Nested(Box::new(expr.clone())), data_type);
         }
         ControlFlow::Continue(())
+    }
+}
+
+impl Declare<'_> {
+    fn told(&self, name: &str) -> Option<SqlType> {
+        *self.types.get(place_of(name)?)?
+    }
+
+    /// Makes a text of a parameter of which nothing is told.
+    fn as_text(&self, expr: &mut Expr) {
+        if let Expr::Value(ValueWithSpan { value: Value::Placeholder(name), .. }) = expr
+            && self.told(name).is_none()
+        {
+            *expr = cast(Expr::Nested(Box::new(expr.clone())), DataType::Varchar(Some(CharacterLength::Max)));
+        }
     }
 }
 
@@ -93,7 +138,7 @@ fn place_of(name: &str) -> Option<usize> {
     name.strip_prefix('$')?.parse::<usize>().ok()?.checked_sub(1)
 }
 
-/// How a type is written that a parameter may be declared with. The digits of a DECIMAL are those of its value.
+/// How a type is written that a parameter may be declared with.
 fn syntax_of(sql_type: SqlType) -> Option<DataType> {
     Some(match sql_type {
         SqlType::Boolean => DataType::Boolean,
@@ -102,6 +147,9 @@ fn syntax_of(sql_type: SqlType) -> Option<DataType> {
         SqlType::BigInt => DataType::BigInt(None),
         SqlType::Real => DataType::Real,
         SqlType::Double => DataType::DoublePrecision,
+        SqlType::Decimal(precision, scale) => {
+            DataType::Decimal(ExactNumberInfo::PrecisionAndScale(precision.into(), scale.into()))
+        }
         SqlType::Date => DataType::Date,
         SqlType::Time => DataType::Time(None, TimezoneInfo::None),
         SqlType::Timestamp => DataType::Timestamp(None, TimezoneInfo::None),

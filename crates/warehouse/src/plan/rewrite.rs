@@ -9,8 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::parameters::is_parameter;
-use super::syntax::SpellOutSyntax;
-
+use super::syntax::{SpellOutSyntax, in_query};
 use crate::functions::{ASSIGN_AS, CAN_JSON_PARSE, CAN_JSON_PARSE_LAST, CAST_AS, JSON_PARSE, JSON_PARSE_LAST};
 use crate::sql::{alias_parts, call, cast, is_call, name_outputs, number, text};
 use crate::types::SqlType;
@@ -117,6 +116,10 @@ impl VisitorMut for Prepare<'_> {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        // Its query gives more than one value.
+        if let Some(is_in) = in_query(expr) {
+            *expr = is_in;
+        }
         match expr {
             Expr::Subquery(query) if reads_nothing(query) => *expr = Expr::Value(Value::Null.with_empty_span()),
             Expr::Subquery(query) => make_single(query),

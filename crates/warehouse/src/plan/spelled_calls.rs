@@ -22,14 +22,13 @@ pub(super) fn quote_date_part(function: &mut Function) {
 
 /// What takes the place of a call, if something does.
 pub(super) fn spelled_call(function: &mut Function) -> Option<Expr> {
-    const SPELLED: [&str; 13] = [
+    const SPELLED: [&str; 12] = [
         "coalesce",
         "concat",
         "convert_timezone",
         "date",
         "decode",
         "mod",
-        "nullif",
         "nvl",
         "nvl2",
         "round",
@@ -48,7 +47,6 @@ pub(super) fn spelled_call(function: &mut Function) -> Option<Expr> {
             let values: Vec<Expr> = arguments_of(&mut inner.clone()).map(|value| value.clone()).collect();
             Some(call("coalesce", values.into_iter().chain(rest.iter().cloned())))
         }
-        ("nullif", [value, other]) => Some(null_if(value, other)),
         ("nvl2", [value, one, other]) => Some(either(Expr::IsNotNull(Box::new(value.clone())), one, other)),
         ("concat", [left, right]) => Some(operation(left, BinaryOperator::StringConcat, right)),
         ("mod", [left, right]) => Some(operation(left, BinaryOperator::Modulo, right)),
@@ -88,26 +86,6 @@ fn either(condition: Expr, one: &Expr, other: &Expr) -> Expr {
         operand: None,
         conditions: vec![CaseWhen { condition, result: one.clone() }],
         else_result: Some(Box::new(other.clone())),
-    }
-}
-
-/// NULL where a value is equal to the other. Of NULLIF in NULLIF, it is computed once for each.
-fn null_if(value: &Expr, other: &Expr) -> Expr {
-    let null = Expr::Value(Value::Null.with_empty_span());
-    match value {
-        Expr::Case { operand: None, conditions, else_result: Some(inner), case_token, end_token }
-            if conditions.iter().all(|branch| branch.result == null) =>
-        {
-            let last = CaseWhen { condition: operation(inner, BinaryOperator::Eq, other), result: null };
-            Expr::Case {
-                case_token: case_token.clone(),
-                end_token: end_token.clone(),
-                operand: None,
-                conditions: conditions.iter().cloned().chain([last]).collect(),
-                else_result: Some(inner.clone()),
-            }
-        }
-        value => either(operation(value, BinaryOperator::Eq, other), &null, value),
     }
 }
 

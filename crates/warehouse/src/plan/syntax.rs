@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, Expr, TrimWhereField, UnaryOperator, Value, VisitorMut,
+    BinaryOperator, DataType, ExactNumberInfo, Expr, Query, SetExpr, SetOperator, TrimWhereField, UnaryOperator, Value,
+    VisitorMut,
 };
 
 use super::interval::plain_interval;
@@ -24,6 +25,11 @@ impl VisitorMut for SpellOutSyntax {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        except_for_minus(&mut query.body);
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         let spelled = match expr {
             Expr::Function(function) => spelled_call(function),
@@ -33,6 +39,17 @@ impl VisitorMut for SpellOutSyntax {
             *expr = spelled;
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// MINUS is EXCEPT.
+fn except_for_minus(body: &mut SetExpr) {
+    if let SetExpr::SetOperation { op, left, right, .. } = body {
+        if *op == SetOperator::Minus {
+            *op = SetOperator::Except;
+        }
+        except_for_minus(left);
+        except_for_minus(right);
     }
 }
 
@@ -69,6 +86,7 @@ fn of_syntax(expr: &mut Expr) -> Option<Expr> {
                 false => is_similar,
             }
         }
+        Expr::AnyOp { .. } | Expr::AllOp { .. } => in_query(expr)?,
         Expr::BinaryOp { left, op: BinaryOperator::BitwiseXor | BinaryOperator::PGExp, right } => {
             call("power", [of(left), of(right)])
         }
@@ -77,12 +95,28 @@ fn of_syntax(expr: &mut Expr) -> Option<Expr> {
     })
 }
 
-/// A number with an exponent is a DOUBLE PRECISION. The engine takes it for a DECIMAL of any scale.
+/// A number with an exponent is a DOUBLE PRECISION, one that fits no BIGINT a DECIMAL. The engine takes them for a DECIMAL of any scale,
+/// and for a BIGINT without a sign.
 fn of_number(value: &Value) -> Option<Expr> {
     match value {
+        Value::Number(number, _) if number.parse::<u64>().is_ok_and(|number| i64::try_from(number).is_err()) => {
+            let digits = ExactNumberInfo::PrecisionAndScale(number.len() as u64, 0);
+            Some(cast(text(number), DataType::Decimal(digits)))
+        }
         Value::Number(number, _) if number.contains(['e', 'E']) => Some(cast(text(number), DataType::DoublePrecision)),
         _ => None,
     }
+}
+
+/// `value = ANY (query)` is IN, and `value <> ALL (query)` is NOT IN.
+pub(super) fn in_query(expr: &Expr) -> Option<Expr> {
+    let (value, query, negated) = match expr {
+        Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => (left, right, false),
+        Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => (left, right, true),
+        _ => return None,
+    };
+    let Expr::Subquery(subquery) = &**query else { return None };
+    Some(Expr::InSubquery { expr: value.clone(), subquery: subquery.clone(), negated })
 }
 
 /// A call with one more argument, if it is there.

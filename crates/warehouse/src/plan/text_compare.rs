@@ -5,7 +5,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, InSubquery};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, lit};
+use datafusion::logical_expr::{Expr, ExprSchemable, JoinConstraint, LogicalPlan, Operator, lit};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::named::rewrite_node;
@@ -44,17 +44,19 @@ impl AnalyzerRule for CompareTexts {
 struct Texts(Collation);
 
 impl Texts {
-    /// Texts that are compared with one another; none if not all values are texts, or the keys are made already.
+    /// Texts that are compared with one another; none if not all values are texts, or the keys are made already. Columns of a query
+    /// around are left as they are: the engine joins by them as long as they are plain.
     fn of<'e>(values: impl IntoIterator<Item = &'e Expr>, schema: &DFSchema) -> Option<Self> {
         let mut collation = Collation::CaseSensitive;
         for value in values {
-            let is_other = is_comparable(value)
-                || matches!(value, Expr::BinaryExpr(BinaryExpr { op, .. }) if *op != Operator::StringConcat);
-            if is_other || value.contains_outer() {
+            // The field of a long chain of operators would have a long name.
+            let is_no_text = matches!(value, Expr::BinaryExpr(BinaryExpr { op, .. }) if *op != Operator::StringConcat);
+            if is_no_text || is_comparable(value) || value.contains_outer() {
                 return None;
             }
             let (_, field) = value.to_field(schema).ok()?;
-            if !matches!(SqlType::of(&field), SqlType::Varchar(_) | SqlType::Char(_)) {
+            if !(field.data_type().is_string() && matches!(SqlType::of(&field), SqlType::Varchar(_) | SqlType::Char(_)))
+            {
                 return None;
             }
             if Collation::of(&field) == Collation::CaseInsensitive {
@@ -141,36 +143,44 @@ fn join_by_keys(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         if let (Some(texts), Some(others)) = (Texts::of([&*one], left), Texts::of([&*other], right)) {
             let texts = texts.with(others);
             (*one, *other) = (texts.key(std::mem::take(one)), texts.key(std::mem::take(other)));
+            // Of columns only, the engine takes it for one of names.
+            join.join_constraint = JoinConstraint::On;
         }
     }
     Ok(Transformed::yes(LogicalPlan::Join(join)))
 }
 
-/// Fails for what groups case-insensitive texts: which of those that are equal would stand for the group is not told.
+/// Fails for what groups or orders case-insensitive texts: which of those that are equal would stand for all is not told.
 fn check_groups(plan: &LogicalPlan) -> Result<()> {
     let input = plan.inputs().first().map(|input| input.schema());
     let grouped: Vec<&Expr> = match plan {
-        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.iter().collect(),
-        LogicalPlan::Window(window) => window.window_expr.iter().flat_map(partitions).collect(),
+        LogicalPlan::Aggregate(aggregate) => {
+            aggregate.group_expr.iter().chain(aggregate.aggr_expr.iter().flat_map(compared_in)).collect()
+        }
+        LogicalPlan::Window(window) => window.window_expr.iter().flat_map(compared_in).collect(),
         _ => Vec::new(),
     };
     let is_insensitive = |field: &Field| Collation::of(field) == Collation::CaseInsensitive;
     let mut fields = grouped.iter().filter_map(|expr| Some(expr.to_field(input?).ok()?.1));
-    let is_distinct = matches!(plan, LogicalPlan::Distinct(_));
-    if fields.any(|field| is_insensitive(&field))
-        || is_distinct && plan.schema().fields().iter().any(|field| is_insensitive(field))
-    {
-        let error =
-            SqlError::unsupported("GROUP BY, PARTITION BY and DISTINCT of case-insensitive texts are not supported");
-        return Err(error.with_hint("Group by LOWER of the text.").into_engine());
+    let mut distinct = plan.schema().fields().iter().filter(|_| matches!(plan, LogicalPlan::Distinct(_)));
+    if fields.any(|field| is_insensitive(&field)) || distinct.any(|field| is_insensitive(field)) {
+        let message = "case-insensitive texts cannot be grouped, and are ordered by ORDER BY only";
+        return Err(SqlError::unsupported(message).with_hint("Use LOWER of the text.").into_engine());
     }
     Ok(())
 }
 
-fn partitions(window: &Expr) -> &[Expr] {
-    match window {
-        Expr::Alias(alias) => partitions(&alias.expr),
-        Expr::WindowFunction(window) => &window.params.partition_by,
-        _ => &[],
+/// What an aggregate or a window compares with one another.
+fn compared_in(call: &Expr) -> Vec<&Expr> {
+    match call {
+        Expr::Alias(alias) => compared_in(&alias.expr),
+        Expr::AggregateFunction(call) if call.params.distinct || matches!(call.func.name(), "max" | "min") => {
+            call.params.args.iter().collect()
+        }
+        Expr::WindowFunction(window) => {
+            let ordered = window.params.order_by.iter().map(|sort| &sort.expr);
+            window.params.partition_by.iter().chain(ordered).collect()
+        }
+        _ => Vec::new(),
     }
 }

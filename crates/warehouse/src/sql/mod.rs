@@ -15,6 +15,7 @@ mod statement;
 pub(crate) use expressions::{call, cast, number, text};
 pub use names::shown_name;
 pub(crate) use names::{is_call, name_outputs};
+pub(crate) use object_transform::OBJECT_TRANSFORM;
 pub(crate) use parser::{Parsed, parse, parse_query, split_name};
 pub(crate) use part::{Part, alias_parts};
 pub(crate) use position::position_of;

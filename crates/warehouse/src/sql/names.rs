@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Select, SelectItem, TrimWhereField,
-    VisitMut, VisitorMut,
+    Value, VisitMut, VisitorMut,
 };
 
 /// Separates a name from what makes it unique. It cannot be typed in a name that reaches a client.
@@ -21,6 +21,17 @@ pub fn shown_name(name: &str) -> &str {
 pub(crate) fn name_outputs(query: &mut Query) {
     // Never breaks off.
     let _ = query.visit(&mut Namer);
+}
+
+fn is_placeholder(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(value) if matches!(value.value, Value::Placeholder(_)))
+}
+
+fn without_casts(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Cast { expr, .. } | Expr::Nested(expr) => without_casts(expr),
+        expr => expr,
+    }
 }
 
 /// Whether a name calls a function without parentheses; no column has such a name.
@@ -97,10 +108,9 @@ fn figure(expr: &Expr) -> Option<String> {
             })
         }
         // A parameter of a type that was declared, not written.
-        Expr::Cast { expr, .. } if matches!(&**expr, Expr::Nested(inner) if matches!(**inner, Expr::Value(_))) => None,
-        Expr::Cast { expr, data_type, .. } => {
-            figure(expr).or_else(|| Some(crate::types::SqlType::from_ast(data_type).ok()?.short_name().to_owned()))
-        }
+        Expr::Cast { expr, .. } if matches!(&**expr, Expr::Nested(inner) if is_placeholder(inner)) => None,
+        Expr::Cast { expr, data_type, .. } => figure(without_casts(expr))
+            .or_else(|| Some(crate::types::SqlType::from_ast(data_type).ok()?.short_name().to_owned())),
         Expr::Convert { expr, data_type: Some(data_type), .. } => {
             figure(expr).or_else(|| Some(crate::types::SqlType::from_ast(data_type).ok()?.short_name().to_owned()))
         }

@@ -6,7 +6,9 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::expressions::{call, number};
-use crate::functions::OBJECT_TRANSFORM;
+
+/// The name of the function.
+pub(crate) const OBJECT_TRANSFORM: &str = "object_transform";
 
 /// Reads such a call, if one is next, as a call with commas: the input, how many paths are kept, these, and by turns the paths and
 /// values that are set. This is how the query of a view is kept, so it is read, too.

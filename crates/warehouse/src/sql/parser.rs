@@ -53,11 +53,12 @@ pub(crate) fn parse_query(text: &str) -> Result<Query> {
     }
 }
 
+/// A name in lower case, and a text with escapes, which any text may have, as any other.
 fn fold(mut token: TokenWithSpan, case_sensitive: bool) -> TokenWithSpan {
-    if let Token::Word(word) = &mut token.token
-        && !(case_sensitive && word.quote_style.is_some())
-    {
-        word.value = word.value.to_lowercase();
+    match &mut token.token {
+        Token::Word(word) if !(case_sensitive && word.quote_style.is_some()) => word.value = word.value.to_lowercase(),
+        Token::EscapedStringLiteral(text) => token.token = Token::SingleQuotedString(std::mem::take(text)),
+        _ => {}
     }
     token
 }

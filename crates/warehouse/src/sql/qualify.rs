@@ -1,11 +1,13 @@
-//! A view's query as it is kept: it means the same whatever the settings of the session that reads it again.
+//! A view's query as it is kept: written as text, it means the same whatever the settings of the session that reads it again.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, ObjectName, ObjectNamePart, Query, Value, ValueWithSpan, VisitMut, VisitorMut,
+};
 
-/// Names the schema of each relation that a query names without one.
+/// Names the schema of each relation that a query names without one, and has texts and signs written as they are read.
 pub(crate) fn qualify(query: &mut Query, schema: &str) {
     let mut names = Names::default();
     // Never break off.
@@ -45,6 +47,24 @@ impl VisitorMut for Qualify<'_> {
             if let ObjectNamePart::Identifier(name) = part {
                 name.quote_style = Some('"');
             }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// A backslash escapes what is behind it.
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
+        if let Value::SingleQuotedString(text) = &mut value.value {
+            *text = text.replace('\\', "\\\\").replace('\'', "\\'");
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Two signs in a row would be a comment, or another operator.
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::UnaryOp { expr: operand, .. } = expr
+            && matches!(**operand, Expr::UnaryOp { .. })
+        {
+            **operand = Expr::Nested(operand.clone());
         }
         ControlFlow::Continue(())
     }

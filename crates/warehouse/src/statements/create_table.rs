@@ -1,7 +1,7 @@
 //! CREATE TABLE, CREATE TABLE AS and CREATE SCHEMA.
 
 use datafusion::sql::sqlparser::ast::{
-    ColumnDef, ColumnOption, CreateTable, DistStyle as SqlDistStyle, Expr, SchemaName,
+    ColumnDef, ColumnOption, CreateTable, DistStyle as SqlDistStyle, Expr, ObjectName, SchemaName,
 };
 use futures::TryStreamExt;
 
@@ -104,11 +104,16 @@ fn column(id: i64, definition: &ColumnDef) -> Result<Column> {
             | ColumnOption::Unique(_)
             | ColumnOption::ForeignKey(_)
             | ColumnOption::DialectSpecific(_) => {}
-            ColumnOption::Collation(name) if !name.to_string().eq_ignore_ascii_case("case_insensitive") => {}
+            ColumnOption::Collation(name) if is_case_sensitive(name) => {}
             other => return Err(SqlError::unsupported(format!("column attribute {other} is not supported"))),
         }
     }
     Ok(column)
+}
+
+fn is_case_sensitive(collation: &ObjectName) -> bool {
+    let name = collation.0.last().and_then(|part| part.as_ident());
+    name.is_some_and(|name| name.value.eq_ignore_ascii_case("case_sensitive"))
 }
 
 fn layout(create: &CreateTable, columns: &[Column]) -> Result<Layout> {

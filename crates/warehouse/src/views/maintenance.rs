@@ -245,7 +245,8 @@ fn stored_names(above: &[&LogicalPlan], aggregate: &Aggregate) -> Vec<String> {
     names.collect()
 }
 
-/// The plan with each leaf replaced by what `plan_of` makes of it: it is told the leaf's name in the plan and its source.
+/// The plan with each leaf replaced by what `plan_of` makes of it: it is told the leaf's name in the plan and its source. Columns that
+/// were stored with another type, by an earlier version, get that of the leaf.
 pub(crate) fn replace_leaves(
     plan: &LogicalPlan,
     mut plan_of: impl FnMut(&str, &dyn TableSource) -> Result<LogicalPlan>,
@@ -253,8 +254,26 @@ pub(crate) fn replace_leaves(
     let replaced = plan.clone().transform_up_with_subqueries(|node| {
         let LogicalPlan::TableScan(scan) = &node else { return Ok(Transformed::no(node)) };
         let new = plan_of(scan.table_name.table(), &*scan.source).map_err(crate::error::SqlError::into_engine)?;
-        let named = LogicalPlanBuilder::from(new).alias(scan.table_name.clone())?.build()?;
+        let named = LogicalPlanBuilder::from(with_types(new, &scan.source.schema())?)
+            .alias(scan.table_name.clone())?
+            .build()?;
         Ok(Transformed::yes(named))
     })?;
     Ok(replaced.data)
+}
+
+/// The rows with the types that `leaf` tells.
+fn with_types(rows: LogicalPlan, leaf: &Schema) -> datafusion::common::Result<LogicalPlan> {
+    let columns = || rows.schema().iter().zip(leaf.fields());
+    if columns().all(|((_, stored), told)| stored.data_type() == told.data_type()) {
+        return Ok(rows);
+    }
+    let columns: Vec<Expr> = columns()
+        .map(|(stored, told)| {
+            let column = Expr::Column(PlanColumn::from(stored));
+            let is_as_told = stored.1.data_type() == told.data_type();
+            if is_as_told { column } else { functions::cast_to(column, SqlType::of(told)).alias(told.name()) }
+        })
+        .collect();
+    LogicalPlanBuilder::from(rows).project(columns)?.build()
 }

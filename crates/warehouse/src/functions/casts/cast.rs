@@ -167,8 +167,8 @@ pub(crate) fn cast(values: &ArrayRef, from: SqlType, to: SqlType) -> Result<Arra
             let moments = values.as_primitive::<TimestampMicrosecondType>();
             Ok(Arc::new(moments.clone().with_timezone("UTC")))
         }
-        (SqlType::SmallInt | SqlType::Integer | SqlType::BigInt, SqlType::Varbyte(_)) => {
-            integer_bytes::to_bytes(values, from)
+        (SqlType::SmallInt | SqlType::Integer | SqlType::BigInt, SqlType::Varbyte(length)) => {
+            Ok(cut_bytes(&integer_bytes::to_bytes(values, from)?, length as usize)?)
         }
         (SqlType::Varbyte(_), SqlType::SmallInt | SqlType::Integer | SqlType::BigInt) => {
             integer_bytes::from_bytes(values.as_binary_view(), to)
@@ -249,7 +249,7 @@ pub(crate) fn cut(texts: &StringViewArray, length: usize) -> ArrayRef {
     Arc::new(cut.finish())
 }
 
-fn cut_bytes(values: &ArrayRef, length: usize) -> Result<ArrayRef> {
+pub(super) fn cut_bytes(values: &ArrayRef, length: usize) -> Result<ArrayRef> {
     let bytes = convert(values, &DataType::BinaryView)?;
     if bytes.as_binary_view().lengths().all(|bytes| bytes as usize <= length) {
         return Ok(bytes);

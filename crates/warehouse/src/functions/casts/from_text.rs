@@ -10,7 +10,7 @@ use datafusion::arrow::datatypes::{DataType, Date32Type, Int64Type};
 use datafusion::arrow::util::display::FormatOptions;
 use datafusion::common::Result;
 
-use super::cast::convert;
+use super::cast::{convert, cut_bytes};
 use crate::error::{ErrorKind, SqlError};
 use crate::functions::dates::literal;
 use crate::functions::dates::span::Span;
@@ -18,7 +18,10 @@ use crate::types::SqlType;
 
 pub(crate) fn from_text(texts: &StringViewArray, to: SqlType) -> Result<ArrayRef> {
     match to {
-        SqlType::Varbyte(_) => return Ok(Arc::new(texts.clone().to_binary_view())),
+        SqlType::Varbyte(length) => {
+            let bytes: ArrayRef = Arc::new(texts.clone().to_binary_view());
+            return cut_bytes(&bytes, length as usize);
+        }
         SqlType::Boolean => return booleans(texts),
         SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::TimestampTz => return moments(texts, to, false),
         SqlType::Interval => return spans(texts, false),

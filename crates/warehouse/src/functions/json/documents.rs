@@ -42,7 +42,7 @@ pub(crate) fn functions() -> Vec<Function> {
             extract_path_text,
         ),
         parser(JSON_PARSE, |args| map_first(args, |json| parse(json, is_document))),
-        parser(JSON_PARSE_LAST, |args| map_first(args, |json| Ok(Arc::new(with_last(&parse(json, is_json)?))))),
+        parser(JSON_PARSE_LAST, |args| map_first(args, |json| with_last(&parse(json, is_json)?))),
         tester(CAN_JSON_PARSE, |args| map_first(args, |json| Ok(Arc::new(can_parse(json, is_document))))),
         tester(CAN_JSON_PARSE_LAST, |args| map_first(args, |json| Ok(Arc::new(can_parse(json, is_json))))),
         Function::new(
@@ -171,7 +171,6 @@ fn not_taken(text: &[u8]) -> DataFusionError {
     match is_json(text) {
         true => SqlError::new(ErrorKind::InvalidTextRepresentation, "JSON parsing error")
             .with_detail("an object has an attribute twice")
-            .with_hint("SET json_parse_dedup_attributes TO ON keeps the last one.")
             .into_engine(),
         false => invalid_json(&String::from_utf8_lossy(text)),
     }
@@ -208,8 +207,9 @@ fn compacted(texts: &BinaryViewArray) -> Result<ArrayRef> {
 }
 
 /// Documents in which the last one of attributes of one name is kept.
-fn with_last(documents: &ArrayRef) -> StringViewArray {
-    documents.as_string_view().iter().map(|json| json.map(without_twins)).collect()
+fn with_last(documents: &ArrayRef) -> Result<ArrayRef> {
+    let kept = documents.as_string_view().iter().map(|json| json.map(without_twins).transpose());
+    Ok(Arc::new(kept.collect::<Result<StringViewArray>>()?))
 }
 
 fn can_parse(json: &ArrayRef, is_taken: fn(&[u8]) -> bool) -> BooleanArray {
@@ -235,13 +235,16 @@ fn type_of(json: &StringViewArray) -> StringViewArray {
 
 /// Whether a text is one JSON value.
 pub(crate) fn is_json(text: &[u8]) -> bool {
-    let is_value = |text: &str| sonic_rs::from_str::<sonic_rs::LazyValue<'_>>(text).is_ok();
-    !is_too_deep(text) && std::str::from_utf8(text).is_ok_and(is_value)
+    std::str::from_utf8(text).is_ok_and(is_value)
+}
+
+fn is_value(text: &str) -> bool {
+    !is_too_deep(text.as_bytes()) && sonic_rs::from_str::<sonic_rs::LazyValue<'_>>(text).is_ok()
 }
 
 /// Whether a text is one JSON value that SUPER can have.
 fn is_document(text: &[u8]) -> bool {
-    is_json(text) && !has_twins(text)
+    std::str::from_utf8(text).is_ok_and(|text| is_value(text) && !has_twins(text))
 }
 
 /// Whether values are in more arrays and objects than Redshift allows. Whoever reads them does so by calling itself.

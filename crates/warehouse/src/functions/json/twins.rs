@@ -3,29 +3,32 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use datafusion::common::Result;
 use memchr::{memchr, memchr_iter};
 
 use super::documents::string_length;
+use super::path::invalid_json;
 
 /// Whether an object in JSON has two attributes of one name.
-pub(super) fn has_twins(json: &[u8]) -> bool {
-    may_have_twins(json) && std::str::from_utf8(json).is_ok_and(are_twins_in)
+pub(super) fn has_twins(json: &str) -> bool {
+    may_have_twins(json.as_bytes()) && are_twins_in(json)
 }
 
 /// The same value with the last one only of attributes of one name.
-pub(super) fn without_twins(json: &str) -> String {
+pub(super) fn without_twins(json: &str) -> Result<String> {
     let mut kept = String::with_capacity(json.len());
-    match has_twins(json.as_bytes()) {
-        true => write_last(json, &mut kept),
+    match has_twins(json) {
+        true => write_last(json, &mut kept)?,
         false => kept.push_str(json),
     }
-    kept
+    Ok(kept)
 }
 
-fn write_last(json: &str, kept: &mut String) {
+fn write_last(json: &str, kept: &mut String) -> Result<()> {
     match json.as_bytes().first() {
         Some(b'{') => {
-            let attributes: Vec<_> = sonic_rs::to_object_iter(json).flatten().collect();
+            let attributes =
+                sonic_rs::to_object_iter(json).collect::<Result<Vec<_>, _>>().map_err(|_| invalid_json(json))?;
             let last: HashMap<&str, usize> = attributes.iter().map(|(name, _)| &**name).zip(0..).collect();
             kept.push('{');
             for (place, (name, value)) in attributes.iter().enumerate() {
@@ -33,7 +36,7 @@ fn write_last(json: &str, kept: &mut String) {
                     kept.push_str(if kept.ends_with('{') { "" } else { "," });
                     kept.push_str(&sonic_rs::to_string(name).unwrap_or_default());
                     kept.push(':');
-                    write_last(value.as_raw_str(), kept);
+                    write_last(value.as_raw_str(), kept)?;
                 }
             }
             kept.push('}');
@@ -42,12 +45,13 @@ fn write_last(json: &str, kept: &mut String) {
             kept.push('[');
             for (place, value) in sonic_rs::to_array_iter(json).flatten().enumerate() {
                 kept.push_str(if place == 0 { "" } else { "," });
-                write_last(value.as_raw_str(), kept);
+                write_last(value.as_raw_str(), kept)?;
             }
             kept.push(']');
         }
         _ => kept.push_str(json),
     }
+    Ok(())
 }
 
 /// Whether two names may be alike, if only in different objects: they end alike. Quicker than reading them, and most documents have none.
@@ -90,7 +94,7 @@ fn ending(json: &[u8]) -> u64 {
     }
 }
 
-/// The same, by reading it.
+/// Whether two names in one object are alike.
 fn are_twins_in(json: &str) -> bool {
     /// An object or array that is open.
     struct Open {
@@ -177,10 +181,10 @@ mod tests {
     proptest! {
         #[test]
         fn twins_are_found_wherever_they_are(json in documents()) {
-            prop_assert_eq!(has_twins(json.as_bytes()), has_same_names(&json), "{}", json);
-            let kept = without_twins(&json);
+            prop_assert_eq!(has_twins(&json), has_same_names(&json), "{}", json);
+            let kept = without_twins(&json).unwrap();
             prop_assert!(!has_same_names(&kept), "{} of {}", kept, json);
-            prop_assert!(has_twins(json.as_bytes()) || kept == json);
+            prop_assert!(has_twins(&json) || kept == json);
         }
     }
 }

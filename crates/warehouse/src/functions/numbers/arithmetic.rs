@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Datum};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Datum, new_empty_array};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::compute::kernels::numeric::{add, div, mul, rem, sub};
-use datafusion::arrow::datatypes::{DataType, Float64Type};
+use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, DecimalType, Float64Type};
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::logical_expr::{
@@ -17,14 +17,16 @@ use datafusion::physical_expr_common::datum::apply;
 use crate::error::{ErrorKind, SqlError};
 use crate::functions::Function;
 use crate::functions::function::no_match;
-use crate::functions::row::Kind::Whole;
+use crate::functions::row::Kind::{Bytes, Whole};
 use crate::functions::row::by_row;
-use crate::functions::texts::bits::varbyte_not;
 use crate::types::SqlType;
 
-/// The function that does `op` with two numbers of one type; none if the engine's does.
+/// The function that does `op` with two numbers, the second of which is of this type; none if the engine's does.
 pub(crate) fn checked_operator(op: Operator, of: &DataType) -> Option<ScalarUDF> {
     let (name, kernel): (_, Kernel) = match op {
+        Operator::Plus if of.is_decimal() => ("plus", |left, right| in_digits(add(left, right)?)),
+        Operator::Minus if of.is_decimal() => ("minus", |left, right| in_digits(sub(left, right)?)),
+        Operator::Multiply if of.is_decimal() => ("times", |left, right| in_digits(mul(left, right)?)),
         Operator::Plus if of.is_integer() => ("plus", add),
         Operator::Minus if of.is_integer() => ("minus", sub),
         Operator::Multiply if of.is_integer() => ("times", mul),
@@ -50,10 +52,17 @@ pub(crate) fn functions() -> Vec<Function> {
     );
     vec![
         negative.of_super(),
-        by_row(BITWISE_NOT, &[Whole], &[], |row| Ok(Some(!row.whole(0))))
-            .returning(|types| Some(types[0]))
-            .or(varbyte_not()),
+        by_row(BITWISE_NOT, &[Whole], &[], |row| Ok(Some(!row.whole(0)))).returning(|types| Some(types[0])).or(by_row(
+            BITWISE_NOT,
+            &[Bytes],
+            &[],
+            |row| Ok(Some(flipped(row.bytes(0)))),
+        )),
     ]
+}
+
+fn flipped(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(|byte| !byte).collect()
 }
 
 pub(super) type Kernel = fn(&dyn Datum, &dyn Datum) -> Result<ArrayRef, ArrowError>;
@@ -67,6 +76,19 @@ pub(super) fn by_float(left: &dyn Datum, right: &dyn Datum, kernel: Kernel) -> R
     let has_failed = |row: usize| result.is_valid(row) && is_zero(if is_constant { 0 } else { row });
     let may_fail = (0..divisors.len()).any(is_zero);
     if may_fail && (0..result.len()).any(has_failed) { Err(ArrowError::DivideByZero) } else { Ok(result) }
+}
+
+/// A result that has no more digits than a DECIMAL can have.
+fn in_digits(result: ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let values = result.as_primitive::<Decimal128Type>();
+    match values
+        .iter()
+        .flatten()
+        .all(|value| Decimal128Type::is_valid_decimal_precision(value, DECIMAL128_MAX_PRECISION))
+    {
+        true => Ok(result),
+        false => Err(ArrowError::ArithmeticOverflow(String::new())),
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -100,7 +122,8 @@ impl ScalarUDFImpl for Arithmetic {
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        Ok(arguments[0].clone())
+        let [left, right] = [&arguments[0], &arguments[1]].map(new_empty_array);
+        Ok((self.kernel)(&left, &right)?.data_type().clone())
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

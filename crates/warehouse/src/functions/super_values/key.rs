@@ -57,7 +57,8 @@ pub(crate) fn super_key_text(value: Expr) -> Expr {
     ScalarUDF::from(function.of_super()).call(vec![value])
 }
 
-fn keys(documents: &ArrayRef) -> Result<ArrayRef> {
+/// The keys of SUPER values.
+pub(crate) fn keys(documents: &ArrayRef) -> Result<ArrayRef> {
     let documents = documents.as_string_view();
     let (mut keys, mut key) = (BinaryBuilder::with_capacity(documents.len(), documents.len() * 8), Vec::new());
     for document in documents {

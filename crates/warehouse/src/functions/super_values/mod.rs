@@ -7,7 +7,7 @@ pub(crate) mod key;
 mod kind;
 pub(crate) mod number;
 mod object;
-pub(crate) mod transform;
+mod transform;
 pub(crate) mod value;
 
 use super::Function;

@@ -8,8 +8,7 @@ use crate::functions::Function;
 use crate::functions::function::invalid;
 use crate::functions::row::Kind::Super;
 use crate::functions::row::{Json, Row, by_row_of_many};
-
-pub(crate) const OBJECT_TRANSFORM: &str = "object_transform";
+use crate::sql::OBJECT_TRANSFORM;
 
 pub(crate) fn functions() -> Vec<Function> {
     vec![by_row_of_many(OBJECT_TRANSFORM, Super, object_transform)]
@@ -24,21 +23,22 @@ fn object_transform(row: &Row<'_>) -> Result<Option<Json>> {
     if row.len() <= 2 || !input.starts_with('{') {
         return Ok(Some(Json(input.to_owned())));
     }
-    let kept = row.text(1).parse().unwrap_or(0);
-    let (kept, set) = (2..2 + kept, 2 + kept..row.len());
-    if set.end < set.start || !set.len().is_multiple_of(2) {
+    let count = row.text(1).parse::<usize>().ok().filter(|count| *count <= row.len() - 2);
+    let count = count.ok_or_else(|| invalid("OBJECT_TRANSFORM takes paths after KEEP and SET"))?;
+    let (kept, set) = (2..2 + count, 2 + count..row.len());
+    if !set.len().is_multiple_of(2) {
         return Err(invalid("OBJECT_TRANSFORM takes a value for each path that is SET"));
     }
     let mut object = Object::default();
     for place in kept {
         let path = path(row, place)?;
         if let Ok(value) = sonic_rs::get(input, &path) {
-            object.set(&path, value.as_raw_cow());
+            object.set(&path, value.as_raw_cow())?;
         }
     }
     for place in set.step_by(2) {
         let value = if row.is_null(place + 1) { "null" } else { row.text(place + 1) };
-        object.set(&path(row, place)?, Cow::Borrowed(value));
+        object.set(&path(row, place)?, Cow::Borrowed(value))?;
     }
     let mut json = String::new();
     object.write(&mut json);
@@ -70,17 +70,20 @@ enum Value<'j> {
 
 impl<'j> Object<'j> {
     /// The attributes of an object that is JSON; none of another value.
-    fn of(json: &str) -> Self {
-        let attributes = sonic_rs::to_object_iter(json).flatten().map(|(name, value)| {
-            let value = Cow::Owned(value.as_raw_str().to_owned());
-            (name.to_string(), Value::Json(value))
+    fn of(json: &str) -> Result<Self> {
+        if !json.starts_with('{') {
+            return Ok(Self::default());
+        }
+        let attributes = sonic_rs::to_object_iter(json).map(|attribute| {
+            let (name, value) = attribute.map_err(|error| invalid(error.to_string()))?;
+            Ok((name.to_string(), Value::Json(Cow::Owned(value.as_raw_str().to_owned()))))
         });
-        Self { attributes: attributes.collect() }
+        Ok(Self { attributes: attributes.collect::<Result<_>>()? })
     }
 
     /// Gives the attribute at `path` a value, in objects that are made where there are none.
-    fn set(&mut self, path: &[String], value: Cow<'j, str>) {
-        let Some((name, rest)) = path.split_first() else { return };
+    fn set(&mut self, path: &[String], value: Cow<'j, str>) -> Result<()> {
+        let Some((name, rest)) = path.split_first() else { return Ok(()) };
         let place = self.attributes.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
             self.attributes.push((name.clone(), Value::Json(Cow::Borrowed("null"))));
             self.attributes.len() - 1
@@ -88,13 +91,14 @@ impl<'j> Object<'j> {
         let attribute = &mut self.attributes[place].1;
         if rest.is_empty() {
             *attribute = Value::Json(value);
-            return;
+            return Ok(());
         }
         if let Value::Json(json) = attribute {
-            *attribute = Value::Object(Self::of(json));
+            *attribute = Value::Object(Self::of(json)?);
         }
-        if let Value::Object(object) = attribute {
-            object.set(rest, value);
+        match attribute {
+            Value::Object(object) => object.set(rest, value),
+            Value::Json(_) => Ok(()),
         }
     }
 

@@ -4,9 +4,7 @@ use datafusion::common::Result;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use crate::functions::Function;
 use crate::functions::function::invalid;
-use crate::functions::numbers::arithmetic::BITWISE_NOT;
 use crate::functions::row::Kind::Bytes;
 use crate::functions::row::{Row, by_row};
 
@@ -25,11 +23,6 @@ pub(crate) fn varbyte_operator(op: &BinaryOperator) -> Option<ScalarUDF> {
         _ => return None,
     };
     Some(ScalarUDF::from(function))
-}
-
-/// `~value`.
-pub(crate) fn varbyte_not() -> Function {
-    by_row(BITWISE_NOT, &[Bytes], &[], |row| Ok(Some(row.bytes(0).iter().map(|byte| !byte).collect::<Vec<u8>>())))
 }
 
 fn both(row: &Row<'_>, operator: fn(u8, u8) -> u8) -> Result<Option<Vec<u8>>> {

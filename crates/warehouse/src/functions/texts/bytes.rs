@@ -9,7 +9,7 @@ use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
 use crate::functions::function::{Function, constant_text, invalid, is_bytes, is_text, map_first, no_match};
-use crate::functions::row::Kind::{Text, WholeOrBytes};
+use crate::functions::row::Kind::{Bytes, Text, WholeOrBytes};
 use crate::functions::row::by_row;
 use crate::types::{MAX_VARBYTE, MAX_VARCHAR, SqlType};
 
@@ -42,6 +42,7 @@ pub(crate) fn functions() -> Vec<Function> {
                 _ => tidemill_clock::hex(row.bytes(0)),
             }))
         }),
+        by_row("is_utf8", &[Bytes], &[], |row| Ok(Some(std::str::from_utf8(row.bytes(0)).is_ok()))),
         by_row("from_hex", &[Text], &[], |row| decoded(row.text(0), from_hex).map(Some)),
     ]
 }

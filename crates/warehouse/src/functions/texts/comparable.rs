@@ -7,7 +7,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, AsArray, StringViewArray};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::Result;
-use datafusion::logical_expr::{Expr, ReturnFieldArgs, ScalarUDF};
+use datafusion::logical_expr::{Expr, ReturnFieldArgs, ScalarUDF, lit};
 
 use crate::functions::Function;
 use crate::functions::function::{invalid, is_text, map_first, no_match};
@@ -21,7 +21,7 @@ const COMPARABLE_WITHOUT_CASE: &str = "comparable_without_case";
 const COLLATION: &str = "redshift.collation";
 
 /// How texts are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Collation {
     CaseSensitive,
     CaseInsensitive,
@@ -50,12 +50,13 @@ impl Collation {
         let text = text.trim_end_matches(' ');
         match self {
             Self::CaseSensitive => Cow::Borrowed(text),
-            Self::CaseInsensitive => Cow::Owned(text.to_lowercase()),
+            // Letter by letter: a sigma is written otherwise at the end of a word.
+            Self::CaseInsensitive => Cow::Owned(text.chars().flat_map(char::to_lowercase).collect()),
         }
     }
 
     /// What texts are compared by.
-    fn keys(self, texts: &ArrayRef) -> ArrayRef {
+    pub(crate) fn keys(self, texts: &ArrayRef) -> ArrayRef {
         let values = texts.as_string_view();
         match self == Self::CaseInsensitive || end_with_blanks(values) {
             true => Arc::new(values.iter().map(|text| text.map(|text| self.key(text))).collect::<StringViewArray>()),
@@ -92,6 +93,11 @@ pub(crate) fn is_comparable(expr: &Expr) -> bool {
     matches!(expr, Expr::ScalarFunction(call) if matches!(call.name(), COMPARABLE | COMPARABLE_WITHOUT_CASE))
 }
 
+/// The same text, compared by its bytes.
+pub(crate) fn case_sensitive(value: Expr) -> Expr {
+    ScalarUDF::from(collate()).call(vec![value, lit("case_sensitive")])
+}
+
 /// COLLATE: the same text, compared in another way.
 pub(crate) fn collate() -> Function {
     Function::new(
@@ -106,7 +112,8 @@ pub(crate) fn collate() -> Function {
 }
 
 fn collated(args: &ReturnFieldArgs<'_>) -> Result<FieldRef> {
-    let name = args.scalar_arguments[1].and_then(|name| name.try_as_str().flatten()).unwrap_or_default();
+    let name = args.scalar_arguments[1].and_then(|name| name.try_as_str().flatten());
+    let name = name.ok_or_else(|| invalid("the name of a collation must be a constant"))?;
     let collation = Collation::named(name).ok_or_else(|| invalid(format!("collation \"{name}\" does not exist")))?;
     let mut field = args.arg_fields[0].as_ref().clone();
     match collation {
