@@ -28,6 +28,7 @@ mod super_planner;
 mod syntax;
 mod text_compare;
 mod type_planner;
+mod using;
 
 pub(crate) use catalog::{DATABASE, Purpose, StatementCatalog};
 pub(crate) use definition::{Definition, analyzed, plan_definition};

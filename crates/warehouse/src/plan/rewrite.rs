@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::parameters::is_parameter;
 use super::syntax::{SpellOutSyntax, in_query};
+use super::using::NameJoinedColumns;
 use crate::functions::{ASSIGN_AS, CAN_JSON_PARSE, CAN_JSON_PARSE_LAST, CAST_AS, JSON_PARSE, JSON_PARSE_LAST};
 use crate::sql::{alias_parts, call, cast, is_call, name_outputs, number, text};
 use crate::types::SqlType;
@@ -78,6 +79,7 @@ impl VisitorMut for SpellOutPaths {
 /// what is written.
 pub(super) fn spell_out(query: &mut Query) {
     // None breaks off.
+    let _ = query.visit(&mut NameJoinedColumns);
     let _ = query.visit(&mut SpellOutSyntax);
     let _ = query.visit(&mut SpellOutCasts);
 }

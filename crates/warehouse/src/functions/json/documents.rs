@@ -328,7 +328,7 @@ fn compact(json: &[u8], compact: &mut Vec<u8>) {
 /// The length of the string that `json` starts with, with its quotes.
 pub(super) fn string_length(json: &[u8]) -> usize {
     let mut at = 1;
-    while let Some(found) = json.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+    while let Some(found) = json.get(at..).and_then(quote_or_escape) {
         at += found;
         match json[at] {
             b'"' => return at + 1,
@@ -336,6 +336,28 @@ pub(super) fn string_length(json: &[u8]) -> usize {
         }
     }
     json.len()
+}
+
+/// Where the first quote or backslash is. Most strings are so short that a search for it takes longer to begin than to end.
+fn quote_or_escape(text: &[u8]) -> Option<usize> {
+    const SHORT: usize = 8;
+    let (words, _) = text.as_chunks();
+    for (place, word) in words.iter().take(SHORT).enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = places_of(b'"', word) | places_of(b'\\', word);
+        if found != 0 {
+            return Some(place * size_of::<u64>() + (found.trailing_zeros() / 8) as usize);
+        }
+    }
+    let start = words.len().min(SHORT) * size_of::<u64>();
+    memchr2(b'"', b'\\', &text[start..]).map(|found| start + found)
+}
+
+/// The highest bit of each byte of `word` that is `byte`.
+pub(super) fn places_of(byte: u8, word: u64) -> u64 {
+    const LOW_BITS: u64 = u64::from_ne_bytes([0x7f; 8]);
+    let differs = word ^ u64::from_ne_bytes([byte; 8]);
+    !(((differs & LOW_BITS) + LOW_BITS) | differs | LOW_BITS)
 }
 
 #[cfg(test)]

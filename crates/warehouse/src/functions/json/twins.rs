@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use datafusion::common::Result;
 use memchr::{memchr, memchr_iter};
 
-use super::documents::string_length;
+use super::documents::{places_of, string_length};
 use super::path::invalid_json;
 
 /// Whether an object in JSON has two attributes of one name.
@@ -78,17 +78,13 @@ fn may_have_twins(json: &[u8]) -> bool {
 
 /// The last eight bytes of the name at the end of `json`; all of it, with its quote, if it is shorter.
 fn ending(json: &[u8]) -> u64 {
-    const LOW_BITS: u64 = u64::from_ne_bytes([0x7f; 8]);
     let mut bytes = [0; 8];
     match json.last_chunk() {
         Some(last) => bytes = *last,
         None => bytes[8 - json.len()..].copy_from_slice(json),
     }
     let word = u64::from_le_bytes(bytes);
-    let differs = word ^ u64::from_ne_bytes([b'"'; 8]);
-    // The highest bit of each byte that is a quote.
-    let quotes = !(((differs & LOW_BITS) + LOW_BITS) | differs | LOW_BITS);
-    match quotes.leading_zeros() / 8 {
+    match places_of(b'"', word).leading_zeros() / 8 {
         8 => word,
         bytes_behind => word >> (56 - 8 * bytes_behind),
     }
