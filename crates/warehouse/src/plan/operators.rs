@@ -1,9 +1,9 @@
 //! Operators that mean something else to the engine.
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, Result, ScalarValue};
+use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, binary_expr};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
 use datafusion::sql::sqlparser::ast::BinaryOperator::{
     And, Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Or, Plus, StringConcat,
 };
@@ -40,29 +40,12 @@ impl ExprPlanner for RedshiftOperators {
 
 /// The type that a side is kept as. Numbers of rows, which have a sign in Redshift, become BIGINTs.
 fn kept_type(side: &mut Expr, schema: &DFSchema) -> Result<SqlType> {
-    let kept = match side.get_type(schema) {
-        Ok(kept) => kept,
-        // Of columns by which relations are joined that are called alike, one will be meant.
-        Err(error) => first_named(side, schema)?.get_type(schema).map_err(|_| error)?,
-    };
+    let kept = side.get_type(schema)?;
     if kept.is_unsigned_integer() {
         *side = cast_to(side.clone(), SqlType::BigInt);
         return Ok(SqlType::BigInt);
     }
     Ok(SqlType::of_arrow(&kept))
-}
-
-/// The value with the first column of its name for each that has no qualifier.
-fn first_named(value: &Expr, schema: &DFSchema) -> Result<Expr> {
-    let qualified = value.clone().transform(|expr| match expr {
-        Expr::Column(Column { relation: None, name, spans }) => {
-            let relation =
-                schema.iter().find(|(_, field)| *field.name() == name).and_then(|(relation, _)| relation.cloned());
-            Ok(Transformed::yes(Expr::Column(Column { relation, name, spans })))
-        }
-        expr => Ok(Transformed::no(expr)),
-    });
-    Ok(qualified?.data)
 }
 
 /// Whether a value is NULL of no type, or a parameter of which nothing is known.
@@ -84,15 +67,11 @@ fn plan_operator(
         (Divide, SqlType::Decimal(..), other) | (Divide, other, SqlType::Decimal(..)) if is_exact(other) => {
             divide(expr.left, expr.right)
         }
-        (Plus | Minus | Multiply | Divide | Modulo, number, _)
-            if number.is_numeric() && is_written_text(&expr.right) =>
-        {
+        (op, number, _) if is_arithmetic(op) && number.is_numeric() && is_written_text(&expr.right) => {
             expr.right = cast_to(expr.right, number);
             return PlannerResult::Original(expr);
         }
-        (Plus | Minus | Multiply | Divide | Modulo, _, number)
-            if number.is_numeric() && is_written_text(&expr.left) =>
-        {
+        (op, _, number) if is_arithmetic(op) && number.is_numeric() && is_written_text(&expr.left) => {
             expr.left = cast_to(expr.left, number);
             return PlannerResult::Original(expr);
         }
@@ -106,11 +85,11 @@ fn plan_operator(
         {
             operator.call(vec![expr.left, expr.right])
         }
-        (Eq | NotEq | Lt | LtEq | Gt | GtEq, Boolean, _) | (Eq | NotEq | Lt | LtEq | Gt | GtEq, _, Boolean) => {
+        (op, Boolean, _) | (op, _, Boolean) if is_comparison(op) => {
             (expr.left, expr.right) = (read_flag(expr.left), read_flag(expr.right));
             return PlannerResult::Original(expr);
         }
-        (Eq | NotEq | Lt | LtEq | Gt | GtEq, Interval, Interval) => {
+        (op, Interval, Interval) if is_comparison(op) => {
             (expr.left, expr.right) = (interval_length(expr.left), interval_length(expr.right));
             return PlannerResult::Original(expr);
         }
@@ -124,6 +103,14 @@ fn plan_operator(
             return PlannerResult::Original(expr);
         }
     })
+}
+
+fn is_arithmetic(op: &BinaryOperator) -> bool {
+    matches!(op, Plus | Minus | Multiply | Divide | Modulo)
+}
+
+fn is_comparison(op: &BinaryOperator) -> bool {
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
 }
 
 fn is_exact(sql_type: SqlType) -> bool {
