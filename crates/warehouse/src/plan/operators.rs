@@ -1,6 +1,7 @@
 //! Operators that mean something else to the engine.
 
-use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, binary_expr};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
@@ -40,12 +41,29 @@ impl ExprPlanner for RedshiftOperators {
 
 /// The type that a side is kept as. Numbers of rows, which have a sign in Redshift, become BIGINTs.
 fn kept_type(side: &mut Expr, schema: &DFSchema) -> Result<SqlType> {
-    let kept = side.get_type(schema)?;
+    let kept = match side.get_type(schema) {
+        Ok(kept) => kept,
+        // Of the columns that are called alike in a natural join, the engine will take one.
+        Err(error) => first_named(side, schema)?.get_type(schema).map_err(|_| error)?,
+    };
     if kept.is_unsigned_integer() {
         *side = cast_to(side.clone(), SqlType::BigInt);
         return Ok(SqlType::BigInt);
     }
     Ok(SqlType::of_arrow(&kept))
+}
+
+/// The value with the first column of its name for each that has no qualifier.
+fn first_named(value: &Expr, schema: &DFSchema) -> Result<Expr> {
+    let qualified = value.clone().transform(|expr| match expr {
+        Expr::Column(Column { relation: None, name, spans }) => {
+            let field = schema.iter().find(|(_, field)| *field.name() == name);
+            let relation = field.and_then(|(relation, _)| relation.cloned());
+            Ok(Transformed::yes(Expr::Column(Column { relation, name, spans })))
+        }
+        expr => Ok(Transformed::no(expr)),
+    });
+    Ok(qualified?.data)
 }
 
 /// Whether a value is NULL of no type, or a parameter of which nothing is known.
