@@ -30,6 +30,18 @@ def test_a_catalog_of_format_2_is_taken_over(tmp_path):
     assert server.stop() == 0
 
 
+def say_in_catalog(server, old: str, new: str, columns: str = "") -> int:
+    """Has the catalog say what an earlier version would have, of relations and maybe of columns. Of how many relations it does."""
+    server.kill()
+    with sqlite3.connect(next(server.data.glob("clusters/*/catalog.sqlite"))) as catalog:
+        replace = "UPDATE tidemill_relation SET description = replace(description, ?, ?) WHERE instr(description, ?)"
+        changed = catalog.execute(replace, (old, new, old)).rowcount
+        if columns:
+            catalog.execute("UPDATE ducklake_column SET column_type = 'int64' WHERE column_type = ?", (columns,))
+    server.start()
+    return changed
+
+
 def test_sums_of_bigints_that_were_kept_as_bigints_go_on(server, lab):
     """So they were kept before SUM of BIGINT was a DECIMAL. No rows of this view are in files when its catalog is made to say so."""
     station = "json_extract_path_text(from_varbyte(kinesis_data, 'utf-8'), 'stationID', true)"
@@ -39,12 +51,7 @@ def test_sums_of_bigints_that_were_kept_as_bigints_go_on(server, lab):
         sql.execute(f"CREATE MATERIALIZED VIEW totals AS SELECT {station}::int % 7 AS m, sum({station}::bigint) AS total FROM evdata.ev_stream_data GROUP BY 1")
         sql.execute("REFRESH MATERIALIZED VIEW totals")
         wanted = sql.execute("SELECT * FROM totals ORDER BY m").fetchall()
-    server.kill()
-    with sqlite3.connect(next(server.data.glob("clusters/*/catalog.sqlite"))) as catalog:
-        changed = catalog.execute("UPDATE tidemill_relation SET description = replace(description, 'numeric(38,0)', 'bigint')")
-        assert changed.rowcount == 1
-        catalog.execute("UPDATE ducklake_column SET column_type = 'int64' WHERE column_type = 'decimal(38,0)'")
-    server.start()
+    assert say_in_catalog(server, "numeric(38,0)", "bigint", "decimal(38,0)") == 1
     lab = Lab(server)
     with lab.connect() as sql:
         for times in range(1, 4):
@@ -65,12 +72,7 @@ def test_integers_that_were_kept_as_bigints_stay_bigints(server, lab):
         sql.execute(lab_statements("1-external-schema")[0])
         sql.execute(f"CREATE MATERIALIZED VIEW sizes AS {query}")
         sql.execute("CREATE MATERIALIZED VIEW chosen AUTO REFRESH YES AS SELECT one, one + 1 AS two FROM sizes WHERE twice > 0")
-    server.kill()
-    with sqlite3.connect(next(server.data.glob("clusters/*/catalog.sqlite"))) as catalog:
-        changed = catalog.execute("UPDATE tidemill_relation SET description = replace(description, '\"integer\"', '\"bigint\"')")
-        assert changed.rowcount == 2
-        catalog.execute("UPDATE ducklake_column SET column_type = 'int64' WHERE column_type = 'int32'")
-    server.start()
+    assert say_in_catalog(server, '"integer"', '"bigint"', "int32") == 2
     lab = Lab(server)
     with lab.connect() as sql:
         for times in range(1, 4):
@@ -92,12 +94,7 @@ def test_sums_that_were_kept_as_decimals_go_on(server, lab):
         sql.execute("REFRESH MATERIALIZED VIEW totals")
         sql.execute("VACUUM totals")
         wanted = sql.execute("SELECT m, mean, total FROM totals ORDER BY m").fetchall()
-    server.kill()
-    with sqlite3.connect(next(server.data.glob("clusters/*/catalog.sqlite"))) as catalog:
-        catalog.execute("UPDATE tidemill_relation SET description = replace(description, '2::BIGINT', '2')")
-        changed = catalog.execute("UPDATE tidemill_relation SET description = replace(description, '1::BIGINT', '1')")
-        assert changed.rowcount == 1
-    server.start()
+    assert say_in_catalog(server, "::BIGINT", "") == 1
     lab = Lab(server)
     with lab.connect() as sql:
         assert sql.execute("SELECT m, mean, total FROM totals ORDER BY m").fetchall() == wanted
