@@ -170,6 +170,19 @@ def test_a_decimal_parameter_has_the_digits_of_its_value(lab):
             assert cursor.execute("select i from prices where d = %s", (decimal.Decimal("4.5"),)).fetchone() == (2,)
 
 
+def test_a_float_parameter_is_a_number(lab):
+    with lab.connect() as connection:
+        connection.execute("create table floats (i int, s super, f float8)")
+        for binary in (False, True):
+            cursor = connection.cursor(binary=binary)
+            cursor.execute("insert into floats values (%s, %s, %s)", (2.6, 1.5, 1e300))
+            assert cursor.execute("select i, json_typeof(s), f from floats").fetchall() == [(3, "number", 1e300)]
+            for value in (1e300, -2.5e-300, float("inf"), 0.0, 0.1):
+                assert cursor.execute("select %s", (value,)).fetchone() == (value,)
+            cursor.execute("delete from floats where i > %s", (2.5,))
+            assert cursor.execute("select count(*) from floats").fetchone() == (0,)
+
+
 def test_a_table_of_parameters_has_their_types(lab):
     values = (True, datetime.date(2026, 1, 2), 1.5, decimal.Decimal("1.25"), "x")
     with lab.connect() as connection:

@@ -24,7 +24,10 @@ pub(crate) fn read<S>(portal: &Portal<S>, types: &[Type]) -> PgWireResult<Vec<Pa
 
 fn text(wire_type: &Type, bytes: &[u8]) -> PgWireResult<Parameter> {
     let Ok(text) = std::str::from_utf8(bytes) else { return Err(invalid("a parameter is not valid UTF-8")) };
-    let is_number = matches!(*wire_type, Type::INT2 | Type::INT4 | Type::INT8 | Type::NUMERIC | Type::OID);
+    let is_number = matches!(
+        *wire_type,
+        Type::INT2 | Type::INT4 | Type::INT8 | Type::FLOAT4 | Type::FLOAT8 | Type::NUMERIC | Type::OID
+    );
     match is_number && text.parse::<f64>().is_ok_and(f64::is_finite) {
         true => Ok(Parameter::Number(text.to_owned())),
         false => Ok(Parameter::Text(text.to_owned())),
@@ -35,16 +38,25 @@ fn binary(wire_type: &Type, bytes: &[u8]) -> PgWireResult<Parameter> {
     let number = |number: Option<String>| {
         number.map(Parameter::Number).ok_or_else(|| invalid("a parameter has the wrong length"))
     };
-    // Not all floats are numbers that can be written out.
-    let float =
-        |number: Option<String>| number.map(Parameter::Text).ok_or_else(|| invalid("a parameter has the wrong length"));
+    let float = |number: Option<(f64, String)>| match number {
+        // No number that could be written out.
+        Some((value, text)) if !value.is_finite() => Ok(Parameter::Text(text)),
+        // As a DECIMAL, it would have too many digits.
+        Some((value, _)) if value.abs() >= 1e15 || value != 0.0 && value.abs() < 1e-6 => {
+            Ok(Parameter::Number(format!("{value:e}")))
+        }
+        Some((_, text)) => Ok(Parameter::Number(text)),
+        None => Err(invalid("a parameter has the wrong length")),
+    };
     match *wire_type {
         Type::BOOL => Ok(Parameter::Text(if bytes == [1] { "true" } else { "false" }.to_owned())),
         Type::INT2 => number(bytes.try_into().ok().map(|bytes| i16::from_be_bytes(bytes).to_string())),
         Type::INT4 => number(bytes.try_into().ok().map(|bytes| i32::from_be_bytes(bytes).to_string())),
         Type::INT8 => number(bytes.try_into().ok().map(|bytes| i64::from_be_bytes(bytes).to_string())),
-        Type::FLOAT4 => float(bytes.try_into().ok().map(|bytes| f32::from_be_bytes(bytes).to_string())),
-        Type::FLOAT8 => float(bytes.try_into().ok().map(|bytes| f64::from_be_bytes(bytes).to_string())),
+        Type::FLOAT4 => {
+            float(bytes.try_into().ok().map(f32::from_be_bytes).map(|value| (value.into(), value.to_string())))
+        }
+        Type::FLOAT8 => float(bytes.try_into().ok().map(f64::from_be_bytes).map(|value| (value, value.to_string()))),
         Type::NUMERIC => number(decimal(bytes)),
         Type::DATE => moment(bytes.try_into().ok().map(i32::from_be_bytes).and_then(date)),
         Type::TIME => moment(bytes.try_into().ok().map(i64::from_be_bytes).and_then(time)),
@@ -61,14 +73,18 @@ fn binary(wire_type: &Type, bytes: &[u8]) -> PgWireResult<Parameter> {
 /// A DECIMAL: how many groups of four digits there are, the place of the first one, the sign, the digits of the fraction, and the groups.
 fn decimal(bytes: &[u8]) -> Option<String> {
     const NEGATIVE: i16 = 0x4000;
+    const MOST_DIGITS: i16 = 1_000;
     let words: Vec<i16> = bytes.chunks_exact(2).map(|word| i16::from_be_bytes([word[0], word[1]])).collect();
-    let [_, first, sign @ (0 | NEGATIVE), scale, groups @ ..] = words.as_slice() else { return None };
+    let [_, first, sign @ (0 | NEGATIVE), scale @ 0..MOST_DIGITS, groups @ ..] = words.as_slice() else { return None };
+    if !(-MOST_DIGITS..MOST_DIGITS).contains(first) || !groups.iter().all(|group| (0..10_000).contains(group)) {
+        return None;
+    }
     let group = |place: i16| usize::try_from(first - place).ok().and_then(|at| groups.get(at)).copied().unwrap_or(0);
     let whole: String = (0..=(*first).max(0)).rev().map(|place| format!("{:04}", group(place))).collect();
     let fraction: String = (1..=(scale + 3) / 4).map(|place| format!("{:04}", group(-place))).collect();
     let sign = if *sign == NEGATIVE { "-" } else { "" };
     let point = if *scale > 0 { "." } else { "" };
-    Some(format!("{sign}{whole}{point}{}", fraction.get(..usize::try_from(*scale).ok()?)?))
+    Some(format!("{sign}{whole}{point}{}", &fraction[..usize::from(scale.unsigned_abs())]))
 }
 
 fn invalid(message: &str) -> pgwire::error::PgWireError {

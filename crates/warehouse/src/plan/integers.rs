@@ -68,9 +68,8 @@ fn with_integers(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             all_as_integers(results.chain(else_expr.iter_mut().map(|result| &mut **result)))
         }
         Expr::ScalarFunction(call) => match call.name() {
-            "abs" | BITWISE_NOT | CAST_AS | "coalesce" | "fnv_hash" | "greatest" | "least" | NEGATIVE | DIVIDE => {
-                all_as_integers(&mut call.args)
-            }
+            "abs" | BITWISE_NOT | CAST_AS | "coalesce" | "fnv_hash" | "greatest" | "least" | "nullif" | NEGATIVE
+            | DIVIDE => all_as_integers(&mut call.args),
             _ => false,
         },
         Expr::AggregateFunction(call) if is_of_numbers(call.func.name()) => all_as_integers(&mut call.params.args),

@@ -60,7 +60,9 @@ fn of_widest(union: Union) -> Result<LogicalPlan> {
     });
     let types: Vec<Option<SqlType>> = types.collect();
     let with_types = |input: &Arc<LogicalPlan>| {
-        let is_changed = |place: usize| types[place].is_some_and(|wanted| wanted != column(input, place));
+        let is_null = |place: usize| input.schema().field(place).data_type().is_null();
+        let is_changed =
+            |place: usize| types[place].is_some_and(|wanted| is_null(place) || wanted != column(input, place));
         if !(0..types.len()).any(is_changed) {
             return Ok(Arc::clone(input));
         }
@@ -74,7 +76,8 @@ fn of_widest(union: Union) -> Result<LogicalPlan> {
         Ok(Arc::new(LogicalPlanBuilder::from(Arc::clone(input)).project(columns.collect::<Vec<_>>())?.build()?))
     };
     let inputs = union.inputs.iter().map(with_types).collect::<Result<Vec<_>>>()?;
-    Ok(LogicalPlan::Union(Union { inputs, ..union }))
+    // One above it looks at what this one has become.
+    Ok(LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?))
 }
 
 /// The type of texts, or of bytes, into which each of these fits; none for others.

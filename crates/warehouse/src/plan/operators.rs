@@ -86,11 +86,11 @@ fn plan_operator(
             divide(expr.left, expr.right)
         }
         (op, number, _) if is_arithmetic(op) && number.is_numeric() && is_written_text(&expr.right) => {
-            expr.right = cast_to(expr.right, number);
+            expr.right = read_number(expr.right, number);
             return PlannerResult::Original(expr);
         }
         (op, _, number) if is_arithmetic(op) && number.is_numeric() && is_written_text(&expr.left) => {
-            expr.left = cast_to(expr.left, number);
+            expr.left = read_number(expr.left, number);
             return PlannerResult::Original(expr);
         }
         (Plus, one, other) if are_texts || is_bytes(one) && is_bytes(other) => {
@@ -142,6 +142,24 @@ fn is_text(sql_type: SqlType) -> bool {
 /// Whether a value is a text that is written out, which may stand for a value of any type.
 fn is_written_text(value: &Expr) -> bool {
     matches!(value, Expr::Literal(value, _) if value.data_type().is_string())
+}
+
+/// A text that is written out beside a number, as one. Beside a DECIMAL, it has its own digits.
+fn read_number(text: Expr, beside: SqlType) -> Expr {
+    let own = match (&text, beside) {
+        (Expr::Literal(value, _), SqlType::Decimal(..)) => value.try_as_str().flatten().and_then(decimal_of),
+        _ => None,
+    };
+    cast_to(text, own.unwrap_or(beside))
+}
+
+/// The type of a number that is written with digits and maybe a point.
+fn decimal_of(text: &str) -> Option<SqlType> {
+    let digits = text.trim().trim_start_matches('-');
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_number = whole.chars().chain(fraction.chars()).all(|digit| digit.is_ascii_digit());
+    let count = whole.len() + fraction.len();
+    (is_number && (1..=38).contains(&count)).then_some(SqlType::Decimal(count as u8, fraction.len() as i8))
 }
 
 fn is_bytes(sql_type: SqlType) -> bool {

@@ -79,8 +79,8 @@ impl VisitorMut for SpellOutPaths {
 /// what is written.
 pub(super) fn spell_out(query: &mut Query) {
     // None breaks off.
-    let _ = query.visit(&mut NameJoinedColumns);
     let _ = query.visit(&mut SpellOutSyntax);
+    let _ = query.visit(&mut NameJoinedColumns);
     let _ = query.visit(&mut SpellOutCasts);
 }
 

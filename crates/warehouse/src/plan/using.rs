@@ -17,11 +17,20 @@ pub(super) struct NameJoinedColumns;
 impl VisitorMut for NameJoinedColumns {
     type Break = ();
 
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        let (Some(select), Some(order)) = (query.body.as_select(), &mut query.order_by) else {
+            return ControlFlow::Continue(());
+        };
+        let mut meant = Meant::of(&mut select.from.clone());
+        // What is shown under a name comes first.
+        meant.columns.retain(|name, _| !select.projection.iter().any(|item| is_shown(item, name)));
+        // Never breaks off.
+        let _ = order.visit(&mut meant);
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        let mut meant = Meant { columns: HashMap::new(), queries: 0 };
-        for from in &mut select.from {
-            meant.join(from);
-        }
+        let mut meant = Meant::of(&mut select.from);
         if !meant.columns.is_empty() {
             select.projection.iter_mut().for_each(name_column);
             // None breaks off.
@@ -31,6 +40,14 @@ impl VisitorMut for NameJoinedColumns {
             let _ = select.having.visit(&mut meant);
         }
         ControlFlow::Continue(())
+    }
+}
+
+fn is_shown(item: &SelectItem, name: &str) -> bool {
+    match item {
+        SelectItem::UnnamedExpr(Expr::Identifier(column)) => column.value == name,
+        SelectItem::ExprWithAlias { alias, .. } => alias.value == name,
+        _ => false,
     }
 }
 
@@ -51,6 +68,12 @@ struct Meant {
 }
 
 impl Meant {
+    fn of(relations: &mut [TableWithJoins]) -> Self {
+        let mut meant = Self { columns: HashMap::new(), queries: 0 };
+        relations.iter_mut().for_each(|from| meant.join(from));
+        meant
+    }
+
     fn join(&mut self, from: &mut TableWithJoins) {
         use JoinOperator::{FullOuter, Inner, Join as Plain, Left, LeftOuter, Right, RightOuter};
         // Of more than one relation on the left, which has the column is not known here.
@@ -58,9 +81,8 @@ impl Meant {
         for Join { relation, join_operator, .. } in &mut from.joins {
             let right = name_of(relation);
             let (constraint, kept) = match join_operator {
-                Plain(constraint) | Inner(constraint) | Right(constraint) | RightOuter(constraint) => {
-                    (constraint, Kept::Right)
-                }
+                Plain(constraint) | Inner(constraint) => (constraint, Kept::Alike),
+                Right(constraint) | RightOuter(constraint) => (constraint, Kept::Right),
                 Left(constraint) | LeftOuter(constraint) => (constraint, Kept::Left),
                 FullOuter(constraint) => (constraint, Kept::Both),
                 _ => continue,
@@ -77,6 +99,7 @@ impl Meant {
                         let before = self.columns.remove(&column.value).or_else(|| of(&left));
                         let meant = match kept {
                             Kept::Left => before,
+                            Kept::Alike => before.or_else(|| of(&right)),
                             Kept::Right => of(&right),
                             Kept::Both => before.zip(of(&right)).map(|(left, right)| call("coalesce", [left, right])),
                         };
@@ -92,6 +115,7 @@ impl Meant {
 
 /// Of which relation of a join all rows are kept, or, if of neither, one of those whose columns are alike.
 enum Kept {
+    Alike,
     Left,
     Right,
     Both,

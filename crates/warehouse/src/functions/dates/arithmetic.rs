@@ -1,7 +1,10 @@
 //! Functions of dates and times: their parts, what lies between two of them, and what lies so far from one.
 
+use std::sync::Arc;
+
 use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, Weekday};
-use datafusion::arrow::datatypes::IntervalMonthDayNano;
+use datafusion::arrow::array::{ArrayRef, AsArray};
+use datafusion::arrow::datatypes::{Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType};
 use datafusion::common::Result;
 use datafusion::logical_expr::{Expr, ScalarUDF};
 
@@ -96,12 +99,20 @@ pub(crate) fn functions() -> Vec<Function> {
 
 /// The length of an interval, by which it is compared.
 pub(crate) fn interval_length(interval: Expr) -> Expr {
-    let function = by_row("interval_length", &[Span], &[], |row| {
-        let length = row.span(0).map(length_of).unwrap_or_default();
-        // One that is longer is longer than any that is not.
-        Ok(Some(i64::try_from(length).unwrap_or(if length > 0 { i64::MAX } else { i64::MIN })))
-    });
+    let function = by_row("interval_length", &[Span], &[], |row| Ok(row.span(0).map(shortened_length_of)));
     ScalarUDF::from(function).call(vec![interval])
+}
+
+/// The lengths of intervals.
+pub(crate) fn interval_lengths(intervals: &ArrayRef) -> ArrayRef {
+    let intervals = intervals.as_primitive::<IntervalMonthDayNanoType>();
+    Arc::new(intervals.unary::<_, Int64Type>(shortened_length_of))
+}
+
+/// One that is longer is longer than any that is not.
+fn shortened_length_of(span: IntervalMonthDayNano) -> i64 {
+    let length = length_of(span);
+    i64::try_from(length).unwrap_or(if length > 0 { i64::MAX } else { i64::MIN })
 }
 
 /// In microseconds (PostgreSQL: with months of 30 days).
