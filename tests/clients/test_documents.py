@@ -169,7 +169,7 @@ def test_one_of_several_values_is_what_they_are(sql):
     assert sql.execute("SELECT s, json_typeof(s), s::varchar FROM taken ORDER BY n").fetchall() == [('"x"', "string", "x"), ('"y"', "string", "y")]
     assert sql.execute("SELECT s, t FROM texts ORDER BY t").fetchall() == [('"x"', "x"), ('"y"', "y")]
     chosen = sql.execute("SELECT coalesce(p.a, p.b), CASE n WHEN 1 THEN p.c END, coalesce(n, 3) FROM readings ORDER BY n")
-    assert [column.type_code for column in chosen.description] == [4000, 4000, 20]
+    assert [column.type_code for column in chosen.description] == [4000, 4000, 23]
     assert chosen.fetchall() == [('"x"', '{"d":[7,9.5]}', 1), ('"y"', None, 2)]
 
 
