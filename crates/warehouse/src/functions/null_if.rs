@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, BooleanArray, Scalar};
+use datafusion::arrow::array::{ArrayRef, Scalar};
 use datafusion::arrow::compute::kernels::cmp::eq;
 use datafusion::arrow::compute::kernels::numeric::add;
 use datafusion::arrow::compute::nullif;
@@ -40,25 +40,16 @@ fn run(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     };
     let (left, right) =
         (keys(&args.args[0], value_field, other_field)?, keys(&args.args[1], other_field, value_field)?);
-    let is_other = |right_is_one: bool| -> Result<BooleanArray> {
-        Ok(if right_is_one { eq(&left, &Scalar::new(&right))? } else { eq(&left, &right)? })
+    let is_other = match (&args.args[0], &args.args[1]) {
+        (ColumnarValue::Array(_), ColumnarValue::Scalar(_)) => eq(&left, &Scalar::new(right))?,
+        (ColumnarValue::Scalar(_), ColumnarValue::Array(_)) => eq(&Scalar::new(left), &right)?,
+        _ => eq(&left, &right)?,
     };
-    match (&args.args[0], &args.args[1]) {
-        (ColumnarValue::Scalar(value), ColumnarValue::Scalar(_)) => {
-            let nulled = nullif(&value.to_array()?, &is_other(false)?)?;
-            Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&nulled, 0)?))
-        }
-        (ColumnarValue::Array(values), ColumnarValue::Scalar(_)) => {
-            Ok(ColumnarValue::Array(nullif(values, &is_other(true)?)?))
-        }
-        (ColumnarValue::Array(values), ColumnarValue::Array(_)) => {
-            Ok(ColumnarValue::Array(nullif(values, &is_other(false)?)?))
-        }
-        (ColumnarValue::Scalar(value), ColumnarValue::Array(_)) => {
-            let is_other = eq(&Scalar::new(&left), &right)?;
-            Ok(ColumnarValue::Array(nullif(&value.to_array_of_size(args.number_rows)?, &is_other)?))
-        }
-    }
+    let nulled = nullif(&args.args[0].to_array(is_other.len())?, &is_other)?;
+    Ok(match args.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_))) {
+        true => ColumnarValue::Scalar(ScalarValue::try_from_array(&nulled, 0)?),
+        false => ColumnarValue::Array(nulled),
+    })
 }
 
 /// The type as which a text is read that is compared with values of another: it is not cut, nor rounded.
